@@ -1,0 +1,1 @@
+"""The only door of Praxis: HTTP and JSON outside, gRPC and protobuf inside."""

@@ -1,0 +1,1 @@
+"""What identity decides without looking at anything but its arguments."""

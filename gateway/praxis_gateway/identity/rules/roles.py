@@ -1,0 +1,122 @@
+"""The built-in roles, as sets of permission patterns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+OWNER = "owner"
+_NAMESPACE = uuid5(NAMESPACE_URL, "praxis:role")
+_READ_PRACTICE = ("patients.*.read", "scheduling.*.read", "billing.*.read", "claims.*.read", "reporting.*.read")
+_OWN_COLLEAGUES = ("identity.users.read", "identity.roles.read", "identity.clock.read")
+
+
+@dataclass(frozen=True)
+class BuiltInRole:
+    """A role that every practice has."""
+
+    name: str
+    title: str
+    permissions: tuple[str, ...]
+
+    @property
+    def id(self) -> UUID:
+        """Return the id, which is the same everywhere."""
+        return uuid5(_NAMESPACE, self.name)
+
+
+BUILT_IN: Mapping[str, BuiltInRole] = {
+    role.name: role
+    for role in (
+        BuiltInRole(OWNER, "Owner", ("*.*.*",)),
+        BuiltInRole(
+            "practice_admin",
+            "Practice administrator",
+            ("patients.*.*", "scheduling.*.*", "billing.*.*", "claims.*.*", "reporting.*.*", "identity.*.*"),
+        ),
+        BuiltInRole(
+            "provider",
+            "Doctor or veterinarian",
+            (
+                *_READ_PRACTICE,
+                *_OWN_COLLEAGUES,
+                "patients.patients.write",
+                "patients.parties.write",
+                "scheduling.*.*",
+                "billing.encounters.*",
+            ),
+        ),
+        BuiltInRole(
+            "nurse_tech",
+            "Nurse or technician",
+            (
+                "patients.*.read",
+                "scheduling.*.read",
+                "scheduling.appointments.*",
+                "scheduling.visits.*",
+                "billing.*.read",
+                "billing.encounters.write",
+                "claims.diagnosis_codes.read",
+                *_OWN_COLLEAGUES,
+            ),
+        ),
+        BuiltInRole(
+            "front_desk",
+            "Front desk",
+            (
+                *_READ_PRACTICE,
+                *_OWN_COLLEAGUES,
+                "patients.patients.write",
+                "patients.parties.write",
+                "patients.coverages.write",
+                "patients.referrers.write",
+                "scheduling.*.*",
+                "billing.encounters.*",
+                "billing.payments.*",
+                "billing.statements.*",
+            ),
+        ),
+        BuiltInRole(
+            "biller",
+            "Biller",
+            (
+                *_READ_PRACTICE,
+                *_OWN_COLLEAGUES,
+                "patients.coverages.write",
+                "billing.*.*",
+                "claims.*.*",
+                "reporting.*.*",
+            ),
+        ),
+        BuiltInRole(
+            "claims_specialist",
+            "Claims specialist",
+            (*_READ_PRACTICE, *_OWN_COLLEAGUES, "patients.coverages.write", "claims.*.*"),
+        ),
+        BuiltInRole("report_analyst", "Report analyst", ("reporting.*.*", *_OWN_COLLEAGUES)),
+        BuiltInRole("auditor", "Auditor", ("*.audit.read", "identity.*.read")),
+        BuiltInRole(
+            "support", "Support", ("identity.*.read", "scheduling.resources.read", "billing.catalog_items.read")
+        ),
+        BuiltInRole("patient", "Patient or owner in the portal", ("portal.*.*",)),
+        BuiltInRole(
+            "partner_client",
+            "Partner program",
+            (*_READ_PRACTICE, "patients.patients.write", "patients.parties.write", "scheduling.appointments.*"),
+        ),
+    )
+}
+
+
+def by_id(role_id: str) -> BuiltInRole | None:
+    """Return the built-in role with this id."""
+    return next((role for role in BUILT_IN.values() if str(role.id) == role_id), None)
+
+
+def patterns(names: Iterable[str], own: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return the patterns that roles give, where `own` holds the practice's roles by name."""
+    found: set[str] = set()
+    for name in names:
+        found.update(BUILT_IN[name].permissions if name in BUILT_IN else own.get(name, ()))
+    return sorted(found)

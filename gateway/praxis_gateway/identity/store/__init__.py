@@ -1,0 +1,1 @@
+"""Tables of identity and the questions asked of them."""
