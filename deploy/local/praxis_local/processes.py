@@ -1,0 +1,122 @@
+"""Start and stop child programs so that none outlives its launcher."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+PR_SET_PDEATHSIG = 1
+APPLICATIONS, BUS, DATABASE = 0, 1, 2
+
+
+class StartFailed(RuntimeError):
+    """A program did not become ready; the message says which and shows why."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run, as whom, and how to stop it; lower tiers stop first."""
+
+    name: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    account: str | None = None
+    directory: Path | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: float = 25.0
+    tier: int = APPLICATIONS
+
+
+def free_port(preferred: int | None = None) -> int:
+    """Return the first free loopback port at or after `preferred`, or any free one."""
+    candidates = range(preferred, min(preferred + 100, 65536)) if preferred else [0]
+    for port in candidates:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise StartFailed(f"No free port between {preferred} and {candidates[-1]}. Choose another with --port.")
+
+
+def launch(program: Program, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start the program in its own session; on Linux the kernel stops it when the calling thread ends."""
+    return subprocess.Popen(
+        list(program.arguments),
+        env={**os.environ, **program.environment},
+        cwd=program.directory,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=_death_signal(program.stop_signal),  # noqa: PLW1509 -- prctl must run in the child
+        user=program.account,
+        group=account_group(program.account),
+        extra_groups=[] if program.account else None,
+    )
+
+
+def stop(child: subprocess.Popen[bytes], program: Program) -> None:
+    """Ask the program to stop, wait for it, and kill what is left of its session."""
+    if child.poll() is None:
+        child.send_signal(program.stop_signal)
+        try:
+            child.wait(program.stop_seconds)
+        except subprocess.TimeoutExpired:
+            _kill_session(child)
+    _kill_session(child)
+
+
+def wait_until(ready: Callable[[], bool], seconds: float, alive: Callable[[], bool] = lambda: True) -> bool:
+    """Poll until ready; give up when the time is over or the program is gone."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if ready():
+            return True
+        if not alive():
+            return False
+        time.sleep(0.03)
+    return False
+
+
+def process_exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def account_group(account: str | None) -> int | None:
+    if account is None:
+        return None
+    import pwd
+
+    return pwd.getpwnam(account).pw_gid
+
+
+def _kill_session(child: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _death_signal(number: signal.Signals) -> Callable[[], None] | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    library = ctypes.CDLL(None, use_errno=True)
+    return lambda: library.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
