@@ -35,8 +35,8 @@ class Folders:
 
     def turn(self) -> int:
         """Takes every waiting file in and lays due answers out; returns how many files were taken in."""
-        waiting = sorted(path for path in self._inbound.iterdir() if path.is_file() and _is_complete(path))
         with self.lock:
+            waiting = sorted(path for path in self._inbound.iterdir() if path.is_file() and _is_complete(path))
             for path in waiting:
                 self._take_in(path)
             self._deliver()

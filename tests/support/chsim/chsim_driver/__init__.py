@@ -1,0 +1,1 @@
+"""What tests need to drive the simulator from outside: its process, inbound files, and a reader of its answers."""
