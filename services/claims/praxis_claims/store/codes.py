@@ -1,0 +1,67 @@
+"""Releases of diagnosis codes, loaded once per database and the same for every practice.
+
+The tables are global on purpose: they hold nothing about a practice or a person, and a copy for each tenant would cost
+40 MB. They are marked `info={"global": True}`, so that the chassis gives them no tenant policy.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import Boolean, Computed, Date, ForeignKey, Index, Text
+from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.orm import Mapped, mapped_column
+
+from praxis_claims.store.base import Base
+
+
+class DiagnosisRelease(Base):
+    """One year of ICD-10-CM; it counts from its date until the next release begins."""
+
+    __tablename__ = "diagnosis_releases"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    valid_from: Mapped[date] = mapped_column(Date, unique=True)
+    sha256: Mapped[str] = mapped_column(Text)
+
+    __table_args__ = {"info": {"global": True}}
+
+
+class DiagnosisCodeRow(Base):
+    """One code of one release, without its dot; further terms are separated by `|`."""
+
+    __tablename__ = "diagnosis_codes"
+
+    release: Mapped[str] = mapped_column(ForeignKey("diagnosis_releases.name", ondelete="CASCADE"), primary_key=True)
+    code: Mapped[str] = mapped_column(Text, primary_key=True)
+    billable: Mapped[bool] = mapped_column(Boolean)
+    parent_code: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text)
+    terms: Mapped[str] = mapped_column(Text)
+    search: Mapped[str] = mapped_column(
+        TSVECTOR,
+        Computed("to_tsvector('simple'::regconfig, description || ' ' || terms)", persisted=True),
+        deferred=True,
+    )
+
+    __table_args__ = (
+        Index("ix_diagnosis_codes_search", "search", postgresql_using="gin"),
+        Index("ix_diagnosis_codes_prefix", "release", "code", postgresql_ops={"code": "text_pattern_ops"}),
+        {"info": {"global": True}},
+    )
+
+
+class ControlNumber(Base):
+    """The last number used between one sender and one receiver.
+
+    Global on purpose: a billing company submits for several practices under one id, and receivers refuse a number that
+    they have seen from that id. The rows hold nothing but ids of the trade and a counter.
+    """
+
+    __tablename__ = "control_numbers"
+
+    sender_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    receiver_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    last: Mapped[int]
+
+    __table_args__ = {"info": {"global": True}}
