@@ -1,0 +1,1 @@
+"""Billing: catalog, charges, the double-entry ledger, payments and statements."""

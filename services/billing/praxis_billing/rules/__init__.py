@@ -1,0 +1,1 @@
+"""Pure rules of billing: prices, splits, allocations and the shape of journals."""

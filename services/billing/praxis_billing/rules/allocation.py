@@ -1,0 +1,39 @@
+"""Which shares a payment is used for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from praxis_chassis.types import Money
+
+
+@dataclass(frozen=True, slots=True)
+class OpenItem:
+    """A share that is not paid in full."""
+
+    share_id: UUID
+    service_date: date
+    open: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A part of a payment that goes to, or when negative comes back from, a share."""
+
+    share_id: UUID
+    amount: Money
+
+
+def oldest_first(available: Money, items: Iterable[OpenItem]) -> list[Use]:
+    """Use money for the oldest service first; the order among one day's shares is that of their ids."""
+    uses = []
+    for item in sorted(items, key=lambda item: (item.service_date, item.share_id)):
+        amount = min(available, item.open)
+        if amount.minor <= 0:
+            continue
+        uses.append(Use(item.share_id, amount))
+        available = available - amount
+    return uses

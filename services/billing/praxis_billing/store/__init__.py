@@ -1,0 +1,1 @@
+"""Mapped classes and named queries of billing."""
