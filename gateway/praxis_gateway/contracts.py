@@ -12,6 +12,7 @@ from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
+
 from praxis.policy.v1 import policy_pb2
 
 FILE_REFERENCE = "praxis.type.v1.FileReference"
@@ -77,7 +78,7 @@ class Operation:
         if "etag" in fields:
             return ("etag",)
         target = self.body_field
-        if self.is_update and target is not None and "etag" in target.message_type.fields_by_name:
+        if self.is_update and target is not None and "etag" in shape(target).fields_by_name:
             return (target.name, "etag")
         return None
 
@@ -109,6 +110,13 @@ class Contracts:
 def message_class(descriptor: Descriptor) -> type[Message]:
     """Return the class of a message type."""
     return message_factory.GetMessageClass(descriptor)
+
+
+def shape(entry: FieldDescriptor) -> Descriptor:
+    """Return the message type of a field that has one."""
+    if entry.message_type is None:
+        raise TypeError(f"{entry.full_name} is no message")
+    return entry.message_type
 
 
 def enum_prefix(descriptor: EnumDescriptor) -> str:
@@ -147,9 +155,11 @@ def _add_service(contracts: Contracts, full_name: str) -> None:
         policy = options.Extensions[policy_pb2.policy]
         if not policy.permission:
             raise RuntimeError(f"{method.full_name} names no permission; add (praxis.policy.v1.policy) to it")
-        if "." in policy.permission:
-            contracts.permissions.setdefault(full_name.split(".")[1], set()).add(policy.permission)
-        for rule in _rules(options.Extensions[annotations_pb2.http]):
+        rules = [rule for rule in _rules(options.Extensions[annotations_pb2.http]) if rule.WhichOneof("pattern")]
+        if rules and "." in policy.permission:
+            named = {policy.permission, *policy.further_permissions}
+            contracts.permissions.setdefault(full_name.split(".")[1], set()).update(named)
+        for rule in rules:
             verb = rule.WhichOneof("pattern")
             if verb in VERBS:
                 contracts.operations.append(Operation(method, verb, getattr(rule, verb), rule.body, policy))
