@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Run, test and check Praxis; needs nothing but Python 3.11 and this checkout."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+REQUIREMENTS = ROOT / "deploy" / "requirements"
+LOCK = REQUIREMENTS / "dev.txt"
+GENERATED = ROOT / "protos" / "build" / "generated"
+SERVICES = ("patients", "scheduling", "billing", "claims", "reporting")
+SOURCE_FOLDERS = (
+    "protos/build/generated",
+    *(f"services/{name}" for name in ("chassis", *SERVICES)),
+    "gateway",
+    "deploy/local",
+    "tests/support/chsim",
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    commands = {
+        "run": (run, "start everything and print the address, the logins and a test key"),
+        "test": (test, "run the tests; arguments go to pytest"),
+        "lint": (lint, "run every check that needs no running system"),
+        "bench": (bench, "measure ratios against a bare baseline"),
+        "lock": (lock, "resolve deploy/requirements/*.in again"),
+        "migrate": (migrate, "bring every database of .praxis/ to the newest schema"),
+        "revision": (revision, "write a migration: revision SERVICE MESSAGE"),
+        "proto": (proto, "generate the code of the contracts"),
+        "praxis": (praxis, "the command line: praxis doctor, status, logs, psql, import …"),
+    }
+    parser = argparse.ArgumentParser(prog="dev.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("command", choices=commands, help="\n".join(f"{k:9} {v[1]}" for k, v in commands.items()))
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="passed on")
+    chosen = parser.parse_args(arguments)
+    os.chdir(ROOT)
+    set_up()
+    return commands[chosen.command][0](chosen.rest)
+
+
+def run(rest: Sequence[str]) -> int:
+    return replace_process("-m", "praxis_local", "run", *rest)
+
+
+def praxis(rest: Sequence[str]) -> int:
+    return replace_process("-m", "praxis_local", *rest)
+
+
+def migrate(rest: Sequence[str]) -> int:
+    return replace_process("-m", "praxis_local", "migrate", *rest)
+
+
+def revision(rest: Sequence[str]) -> int:
+    return replace_process("-m", "praxis_local", "revision", *rest)
+
+
+def lint(rest: Sequence[str]) -> int:
+    return replace_process("-m", "praxis_local.lint", *rest)
+
+
+def bench(rest: Sequence[str]) -> int:
+    return replace_process("-m", "pytest", "tests/bench", "-s", "-p", "no:cacheprovider", "-o", "timeout=0", *rest)
+
+
+def test(rest: Sequence[str]) -> int:
+    """Run pytest: all at once as asked, or in two halves, because tests that kill servers must run alone."""
+    if rest:
+        return replace_process("-m", "pytest", *rest)
+    together = call(PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-m", "not faults", "--ignore=tests/bench")
+    alone = call(PYTHON, "-m", "pytest", "-m", "faults", "--ignore=tests/bench")
+    return together or (0 if alone == 5 else alone)  # 5: nothing collected
+
+
+def proto(rest: Sequence[str]) -> int:
+    return call(PYTHON, "protos/codegen.py", *rest)
+
+
+def lock(rest: Sequence[str]) -> int:
+    """Resolve the requirements; the options keep registry addresses out of the files."""
+    options = ["--universal", "--python-version", "3.11", "--generate-hashes"]
+    options += ["--no-emit-index-url", "--no-annotate", "--no-header", "--quiet", *rest]
+    for name in ("service", "gateway", "dev"):
+        source, target = REQUIREMENTS / f"{name}.in", REQUIREMENTS / f"{name}.txt"
+        code = call(VENV / "bin" / "uv", "pip", "compile", *options, str(source), "-o", str(target))
+        if code:
+            return code
+    return 0
+
+
+def set_up() -> None:
+    """Make the environment what the lock and the contracts say; does nothing when it already is."""
+    if sys.version_info < (3, 11):  # noqa: UP036 -- any python3 may start this file
+        raise SystemExit(f"Praxis needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    if not PYTHON.exists():
+        step("Creating .venv", sys.executable, "-m", "venv", str(VENV))
+    when_changed(VENV / "praxis-lock.sha256", [LOCK], install_requirements)
+    link_sources()
+    contracts = sorted((ROOT / "protos" / "praxis").rglob("*.proto"))
+    when_changed(GENERATED / "contracts.sha256", [ROOT / "protos" / "codegen.py", LOCK, *contracts], generate)
+
+
+def install_requirements() -> None:
+    """Install the lock; uv, itself taken from the lock by hash, does it several times faster than pip."""
+    installer = VENV / "bin" / "uv"
+    if not installer.exists():
+        excerpt = VENV / "uv.txt"
+        excerpt.write_text(locked_entry("uv"))
+        pip = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--require-hashes"]
+        if call(*pip, "-r", str(excerpt)):
+            step("Installing requirements with pip", *pip, "-r", str(LOCK))
+            return
+    options = ["--python", str(PYTHON), "--require-hashes", "--quiet"]
+    step("Installing requirements", str(installer), "pip", "install", *options, "-r", str(LOCK))
+
+
+def locked_entry(name: str) -> str:
+    found = re.search(rf"^{name}==.*?(?=^\S|\Z)", LOCK.read_text(), re.DOTALL | re.MULTILINE)
+    if not found:
+        raise SystemExit(f"{LOCK} has no entry for {name}. Run `python3 dev.py lock` on a working checkout.")
+    return found.group()
+
+
+def link_sources() -> None:
+    """Put our packages on the path of the environment; a path file survives moves of single packages."""
+    folder = next((VENV / "lib").glob("python3.*")) / "site-packages"
+    wanted = "".join(f"{ROOT / source}\n" for source in SOURCE_FOLDERS)
+    target = folder / "praxis_dev.pth"
+    if not target.exists() or target.read_text() != wanted:
+        target.write_text(wanted)
+
+
+def generate() -> None:
+    step("Generating code from the contracts", str(PYTHON), "protos/codegen.py")
+
+
+def when_changed(stamp: Path, sources: Sequence[Path], action: object) -> None:
+    """Run the action unless the stamp shows that the sources are those of the last run."""
+    assert callable(action)
+    digest = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in sources)).hexdigest()
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    action()
+    stamp.write_text(digest)
+
+
+def step(label: str, *command: str) -> None:
+    """Run one part of the set-up with a line that says what and how long; stop when it fails."""
+    began = time.monotonic()
+    if sys.stdout.isatty():
+        print(f"… {label}", end="\r", flush=True)
+    code = call(*command)
+    print(f"{'✗' if code else '✓'} {label:40} {time.monotonic() - began:5.1f} s", flush=True)
+    if code:
+        raise SystemExit(f"{label} failed: {' '.join(command)}")
+
+
+def call(*command: str | Path) -> int:
+    return subprocess.run([str(part) for part in command], cwd=ROOT, check=False).returncode
+
+
+def replace_process(*arguments: str) -> int:
+    """Become the program, so that Ctrl-C and exit codes are its own."""
+    os.execv(PYTHON, [str(PYTHON), *arguments])  # noqa: S606 -- the program is our own interpreter
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
