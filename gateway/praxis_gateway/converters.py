@@ -16,7 +16,7 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from praxis_gateway.contracts import enum_words, message_class
+from praxis_gateway.contracts import enum_words, message_class, shape
 
 Encode = Callable[[Any], Any]
 Decode = Callable[[Any, str, "Violations"], Any]
@@ -117,7 +117,7 @@ def _is_map(entry: FieldDescriptor) -> bool:
 
 def _encode_field(entry: FieldDescriptor) -> Encode | None:
     if _is_map(entry):
-        convert = _encode_one(entry.message_type.fields_by_name["value"])
+        convert = _encode_one(shape(entry).fields_by_name["value"])
         return lambda value: {str(key): convert(item) if convert else item for key, item in value.items()}
     convert_one = _encode_one(entry)
     if not entry.is_repeated:
@@ -200,7 +200,7 @@ def assign(message: Message, entry: FieldDescriptor, value: Any) -> None:
     if _is_map(entry):
         target = getattr(message, entry.name)
         for key, item in value.items():
-            if entry.message_type.fields_by_name["value"].message_type:
+            if shape(entry).fields_by_name["value"].message_type:
                 target[key].CopyFrom(item)
             else:
                 target[key] = item
@@ -227,7 +227,7 @@ def _second_choice(entry: FieldDescriptor, seen: dict[str, str], place: str, vio
 def decode_field(entry: FieldDescriptor) -> Decode:
     """Return the decoder of a field, which is a list or a map of single values, or one of them."""
     if _is_map(entry):
-        return _decode_map(decode_one(entry.message_type.fields_by_name["value"]))
+        return _decode_map(decode_one(shape(entry).fields_by_name["value"]))
     return _decode_list(decode_one(entry)) if entry.is_repeated else decode_one(entry)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from praxis_gateway.contracts import Contracts, Operation
+from praxis_gateway.contracts import Contracts, Operation, shape
 from praxis_gateway.problems import MEDIA_TYPE
 from praxis_gateway.schemas import Schema, Schemas
 from praxis_gateway.transcoding import query_fields
@@ -32,6 +32,16 @@ _REFUSALS = {
     500: "Something went wrong inside.",
     503: "A part of the system does not answer; try again.",
     504: "The call took too long and was undone.",
+}
+_OWN_PROBLEMS = {
+    "BODY_TOO_LARGE": "The body is larger than the operation takes.",
+    "CSRF_TOKEN_INVALID": "A browser's call that changes something came without the session's CSRF token.",
+    "FILE_EMPTY": "An upload without bytes.",
+    "MEDIA_TYPE_UNSUPPORTED": "The body is not JSON, or does not say that it is.",
+    "METHOD_NOT_ALLOWED": "The path exists, but not with this method; `Allow` names those that do.",
+    "RATE_LIMITED": "Too many calls in a minute; `Retry-After` says how long to wait.",
+    "REQUEST_MALFORMED": "The request cannot be read at all.",
+    "ROUTE_NOT_FOUND": "There is no operation at this path.",
 }
 _READ_REFUSALS = (400, 401, 403, 404, 429, 500, 503, 504)
 _PROBLEM: Schema = {
@@ -90,6 +100,7 @@ def document(contracts: Contracts) -> dict[str, Any]:
         "security": [{"bearer": []}, {"cookie": []}],
         "tags": _tags(contracts),
         "paths": paths,
+        "x-problems": _problems(contracts),
         "components": {
             "schemas": dict(sorted(schemas.components.items())),
             "responses": {str(status): _problem_response(status) for status in _REFUSALS},
@@ -99,6 +110,12 @@ def document(contracts: Contracts) -> dict[str, Any]:
 
 
 _LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+
+
+def _problems(contracts: Contracts) -> dict[str, Schema]:
+    """Return what every reason of refusal means, for the page that problem documents point to."""
+    known = {**_OWN_PROBLEMS, **{name: contracts.comments.get(at, "") for name, at in contracts.reason_names.items()}}
+    return {name: {"description": known[name]} for name in sorted(known)}
 
 
 def _public_path(operation: Operation) -> str:
@@ -162,7 +179,7 @@ def _header(name: str, text: str, limits: Schema) -> Schema:
 def _path_parameter(operation: Operation, name: str, schemas: Schemas) -> Schema:
     descriptor = operation.method.input_type
     for step in name.split(".")[:-1]:
-        descriptor = descriptor.fields_by_name[step].message_type
+        descriptor = shape(descriptor.fields_by_name[step])
     entry = descriptor.fields_by_name[name.rsplit(".", 1)[-1]]
     schema = schemas.field(entry)
     if entry.name == "id":

@@ -9,9 +9,10 @@ from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from praxis_gateway.contracts import Contracts, Operation, enum_words
+from praxis_gateway.contracts import Contracts, Operation, enum_words, shape
 
 Schema = dict[str, Any]
+Rules = Any  # the module of validation rules comes without type stubs
 
 READ_ONLY = ("id", "create_time", "update_time")
 _ID = "019ad2b5-7c00-7000-8000-000000000001"
@@ -45,9 +46,9 @@ _EXAMPLES = (
 )
 
 
-def rules_of(entry: FieldDescriptor) -> validate_pb2.FieldRules:
+def rules_of(entry: FieldDescriptor) -> Rules:
     """Return the validation rules of a field."""
-    return entry.GetOptions().Extensions[validate_pb2.field]
+    return entry.GetOptions().Extensions[validate_pb2.field]  # type: ignore[attr-defined]
 
 
 class Schemas:
@@ -129,7 +130,7 @@ class Schemas:
             schema["uniqueItems"] = True
         return schema
 
-    def _single(self, entry: FieldDescriptor, rules: validate_pb2.FieldRules) -> Schema:
+    def _single(self, entry: FieldDescriptor, rules: Rules) -> Schema:
         if entry.message_type:
             return self.reference(entry.message_type)
         if entry.enum_type:
@@ -155,8 +156,8 @@ class Schemas:
         if target is None:
             raise ValueError(f"{operation.full_name} takes no body")
         if operation.is_update:
-            return self._patch(target.message_type)
-        return self.reference(target.message_type)
+            return self._patch(shape(target))
+        return self.reference(shape(target))
 
     def _patch(self, descriptor: Descriptor) -> Schema:
         """Return the schema of an update: nothing is required and `null` clears."""
@@ -170,7 +171,7 @@ class Schemas:
         return schema
 
 
-def _string_rules(rules: validate_pb2.StringRules) -> Schema:
+def _string_rules(rules: Rules) -> Schema:
     schema: Schema = {}
     for rule, keyword in (("min_len", "minLength"), ("max_len", "maxLength"), ("pattern", "pattern")):
         if rules.HasField(rule):
@@ -219,13 +220,13 @@ def is_required(entry: FieldDescriptor) -> bool:
     if kind == "string":
         return _refuses_empty(rules.string)
     if kind == "enum":
-        return 0 in getattr(rules.enum, "not_in")
+        return 0 in rules.enum.not_in
     if kind == "repeated":
         return bool(rules.repeated.min_items)
     return bool(kind and kind.startswith(("int", "uint"))) and _refuses_zero(getattr(rules, kind or ""))
 
 
-def _refuses_empty(rules: validate_pb2.StringRules) -> bool:
+def _refuses_empty(rules: Rules) -> bool:
     if rules.min_len or rules.len or rules.WhichOneof("well_known") or getattr(rules, "in"):
         return True
     return bool(rules.pattern) and not re.search(rules.pattern, "")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from praxis_gateway.contracts import Operation, message_class
+from praxis_gateway.contracts import Operation, message_class, shape
 from praxis_gateway.converters import Violation, Violations, assign, decode_one, from_json, refused
 
 _SERVER_FIELDS = ("id", "etag", "create_time", "update_time")
@@ -25,7 +25,7 @@ _NUMBERS = (
 )
 
 
-class InputRefused(Exception):
+class InputError(Exception):
     """The request does not fit the contract; `violations` says where and how."""
 
     def __init__(self, violations: list[Violation]) -> None:
@@ -72,7 +72,7 @@ def _flat(descriptor: Descriptor, prefix: str, taken: set[str]) -> list[tuple[st
         if plain:
             found.append((name, entry))
         elif not entry.is_repeated and not prefix:
-            found.extend(_flat(entry.message_type, f"{name}.", taken))
+            found.extend(_flat(shape(entry), f"{name}.", taken))
     return found
 
 
@@ -87,7 +87,7 @@ def build(operation: Operation, incoming: Incoming) -> Message:
     _apply_headers(operation, request, incoming, parameters)
     found = [*violations.found, *parameters]
     if found:
-        raise InputRefused(found)
+        raise InputError(found)
     return request
 
 
@@ -106,7 +106,7 @@ def _from_body(operation: Operation, body: Any, violations: Violations) -> Messa
     if operation.is_update and isinstance(body, dict):
         request.update_mask.paths.extend(key for key in body if key not in _SERVER_FIELDS)  # type: ignore[attr-defined]
         body = {key: value for key, value in body.items() if value is not None or key not in _clearable(target)}
-    value = from_json(target.message_type, body, violations)
+    value = from_json(shape(target), body, violations)
     if not refused(value):
         assign(request, target, value)
     return request
@@ -114,7 +114,7 @@ def _from_body(operation: Operation, body: Any, violations: Violations) -> Messa
 
 def _clearable(target: FieldDescriptor) -> set[str]:
     """Return the fields that `null` clears in an update."""
-    return {entry.name for entry in target.message_type.fields}
+    return {entry.name for entry in shape(target).fields}
 
 
 def _without_path_fields(operation: Operation, body: Any, violations: Violations) -> Any:
@@ -142,7 +142,7 @@ def _place(request: Message, name: str) -> tuple[Message, FieldDescriptor]:
     *parents, last = name.split(".")
     for parent in parents:
         owner = getattr(owner, parent)
-    return owner, owner.DESCRIPTOR.fields_by_name[last]
+    return owner, cast(FieldDescriptor, owner.DESCRIPTOR.fields_by_name[last])
 
 
 def _apply_query(
@@ -210,7 +210,7 @@ def parse_json(data: bytes) -> Any:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
         text = f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        raise InputRefused([Violation("", "JSON_MALFORMED", text)]) from None
+        raise InputError([Violation("", "JSON_MALFORMED", text)]) from None
 
 
 def place_of(operation: Operation, field_path: str) -> Violation:

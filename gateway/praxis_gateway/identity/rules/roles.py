@@ -9,7 +9,14 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 OWNER = "owner"
 _NAMESPACE = uuid5(NAMESPACE_URL, "praxis:role")
 _READ_PRACTICE = ("patients.*.read", "scheduling.*.read", "billing.*.read", "claims.*.read", "reporting.*.read")
-_OWN_COLLEAGUES = ("identity.users.read", "identity.roles.read", "identity.clock.read")
+_REGISTER = (
+    "patients.patients.write",
+    "patients.parties.write",
+    "patients.responsibilities.write",
+    "patients.coverages.write",
+)
+_CALENDAR = ("scheduling.appointments.*", "scheduling.visits.*")
+_COLLEAGUES = ("identity.users.read", "identity.roles.read", "identity.clock.read")
 
 
 @dataclass(frozen=True)
@@ -40,11 +47,11 @@ BUILT_IN: Mapping[str, BuiltInRole] = {
             "Doctor or veterinarian",
             (
                 *_READ_PRACTICE,
-                *_OWN_COLLEAGUES,
-                "patients.patients.write",
-                "patients.parties.write",
-                "scheduling.*.*",
-                "billing.encounters.*",
+                *_COLLEAGUES,
+                *_REGISTER,
+                *_CALENDAR,
+                "scheduling.templates.*",
+                "billing.encounters.post",
             ),
         ),
         BuiltInRole(
@@ -53,12 +60,11 @@ BUILT_IN: Mapping[str, BuiltInRole] = {
             (
                 "patients.*.read",
                 "scheduling.*.read",
-                "scheduling.appointments.*",
-                "scheduling.visits.*",
-                "billing.*.read",
-                "billing.encounters.write",
-                "claims.diagnosis_codes.read",
-                *_OWN_COLLEAGUES,
+                "billing.catalog_items.read",
+                "billing.encounters.read",
+                "claims.codes.read",
+                *_COLLEAGUES,
+                *_CALENDAR,
             ),
         ),
         BuiltInRole(
@@ -66,15 +72,15 @@ BUILT_IN: Mapping[str, BuiltInRole] = {
             "Front desk",
             (
                 *_READ_PRACTICE,
-                *_OWN_COLLEAGUES,
-                "patients.patients.write",
-                "patients.parties.write",
-                "patients.coverages.write",
+                *_COLLEAGUES,
+                *_REGISTER,
+                *_CALENDAR,
                 "patients.referrers.write",
-                "scheduling.*.*",
-                "billing.encounters.*",
-                "billing.payments.*",
-                "billing.statements.*",
+                "billing.accounts.write",
+                "billing.encounters.post",
+                "billing.payments.post",
+                "billing.payments.allocate",
+                "billing.statements.issue",
             ),
         ),
         BuiltInRole(
@@ -82,7 +88,7 @@ BUILT_IN: Mapping[str, BuiltInRole] = {
             "Biller",
             (
                 *_READ_PRACTICE,
-                *_OWN_COLLEAGUES,
+                *_COLLEAGUES,
                 "patients.coverages.write",
                 "billing.*.*",
                 "claims.*.*",
@@ -92,9 +98,9 @@ BUILT_IN: Mapping[str, BuiltInRole] = {
         BuiltInRole(
             "claims_specialist",
             "Claims specialist",
-            (*_READ_PRACTICE, *_OWN_COLLEAGUES, "patients.coverages.write", "claims.*.*"),
+            (*_READ_PRACTICE, *_COLLEAGUES, "patients.coverages.write", "claims.*.*"),
         ),
-        BuiltInRole("report_analyst", "Report analyst", ("reporting.*.*", *_OWN_COLLEAGUES)),
+        BuiltInRole("report_analyst", "Report analyst", ("reporting.*.*", *_COLLEAGUES)),
         BuiltInRole("auditor", "Auditor", ("*.audit.read", "identity.*.read")),
         BuiltInRole(
             "support", "Support", ("identity.*.read", "scheduling.resources.read", "billing.catalog_items.read")
@@ -103,7 +109,7 @@ BUILT_IN: Mapping[str, BuiltInRole] = {
         BuiltInRole(
             "partner_client",
             "Partner program",
-            (*_READ_PRACTICE, "patients.patients.write", "patients.parties.write", "scheduling.appointments.*"),
+            (*_READ_PRACTICE, *_REGISTER, "scheduling.appointments.*"),
         ),
     )
 }

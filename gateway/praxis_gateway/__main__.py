@@ -1,0 +1,50 @@
+"""The gateway's commands: serve, work, all, migrate, check, settings, revision, openapi, setup-token."""
+
+from __future__ import annotations
+
+import sys
+
+import orjson
+
+from praxis_chassis.context import Actor, Context
+from praxis_chassis.service import Runtime
+from praxis_gateway import contracts, openapi
+from praxis_gateway.identity.service import service
+from praxis_gateway.identity.usecases import tenants
+from praxis_gateway.server import serve
+from praxis_gateway.settings import Settings
+
+_PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+
+
+def describe() -> None:
+    """Print the OpenAPI description, as the golden file holds it."""
+    sys.stdout.buffer.write(orjson.dumps(openapi.document(contracts.load()), option=_PRETTY))
+
+
+def setup_token() -> None:
+    """Print a new token that creates one practice."""
+    runtime = Runtime(service, Settings.from_environment())
+    with runtime.database.transaction(Context(None, Actor("system", "setup"), runtime)) as session:
+        token = tenants.add_setup_token(session)
+    runtime.close()
+    print(token)
+
+
+def main() -> None:
+    """Run the command that was named; those of every service come from the chassis."""
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    if command == "openapi":
+        describe()
+    elif command == "setup-token":
+        setup_token()
+    elif command == "serve":
+        serve(Settings.from_environment())
+    else:
+        from praxis_chassis.app import main as run
+
+        run(service)
+
+
+if __name__ == "__main__":
+    main()

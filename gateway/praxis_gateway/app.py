@@ -1,0 +1,150 @@
+"""The Flask application: routes made from the contracts, and a problem document for everything else."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import BaseConverter
+
+from praxis_gateway import openapi
+from praxis_gateway.contracts import Contracts, Operation
+from praxis_gateway.docs import add_docs
+from praxis_gateway.effects import is_secure
+from praxis_gateway.endpoint import Door, request_id
+from praxis_gateway.headers import security_headers
+from praxis_gateway.problems import MEDIA_TYPE, Problem, invalid_input
+from praxis_gateway.transcoding import InputError, rule_of
+
+DRAIN_FILE = "PRAXIS_GATEWAY_DRAIN_FILE"
+logger = logging.getLogger(__name__)
+
+
+class Segment(BaseConverter):
+    """One part of a path, up to the colon of a custom verb."""
+
+    regex = "[^/:]+"
+
+
+def build_app(contracts: Contracts, door: Door, ready: Callable[[], bool]) -> Flask:
+    """Return the application."""
+    app = Flask(__name__, static_folder=None)
+    app.url_map.converters["segment"] = Segment
+    for operation in contracts.operations:
+        app.add_url_rule(
+            rule_of(operation),
+            endpoint=f"{operation.full_name} {operation.path}",
+            view_func=_view(door, operation),
+            methods=[operation.verb.upper()],
+            provide_automatic_options=False,
+        )
+    _add_probes(app, ready)
+    _add_description(app, contracts)
+    add_docs(app)
+    _add_problems(app)
+    app.before_request(_start)
+    app.after_request(_finish)
+    if door.settings.trusted_proxies:
+        count = door.settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    return app
+
+
+def _view(door: Door, operation: Operation) -> Callable[..., Response]:
+    def view(**path: str) -> Response:
+        g.operation = operation.full_name
+        return door.answer(operation, path)
+
+    return view
+
+
+def _add_probes(app: Flask, ready: Callable[[], bool]) -> None:
+    """Add liveness, which depends on nothing, and readiness, which looks at our own database and at draining."""
+
+    def live() -> Response:
+        return Response("ok\n", mimetype="text/plain")
+
+    def readiness() -> Response:
+        if is_draining() or not ready():
+            return Response("not ready\n", 503, mimetype="text/plain", headers={"Retry-After": "1"})
+        return Response("ready\n", mimetype="text/plain")
+
+    app.add_url_rule("/livez", view_func=live)
+    app.add_url_rule("/readyz", view_func=readiness)
+
+
+def is_draining() -> bool:
+    """Tell whether the server was told to stop; the parent process says so by a file."""
+    path = os.environ.get(DRAIN_FILE)
+    return bool(path) and Path(path or "").exists()
+
+
+def _add_description(app: Flask, contracts: Contracts) -> None:
+    text = orjson.dumps(openapi.document(contracts))
+
+    def describe() -> Response:
+        response = Response(text, mimetype="application/json")
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+    app.add_url_rule("/v1/openapi.json", view_func=describe)
+
+
+def _add_problems(app: Flask) -> None:
+    app.register_error_handler(Problem, _problem_response)
+    app.register_error_handler(InputError, lambda error: _problem_response(invalid_input(error.violations)))
+    app.register_error_handler(HTTPException, lambda error: _problem_response(_from_http(error)))
+    app.register_error_handler(Exception, _from_fault)
+
+
+def _problem_response(problem: Problem) -> Response:
+    body = orjson.dumps(problem.document(request_id()))
+    return Response(body, problem.status, mimetype=MEDIA_TYPE, headers=problem.headers)
+
+
+def _from_http(error: HTTPException) -> Problem:
+    """Return the problem of a request that no route takes."""
+    if isinstance(error, NotFound):
+        text = f"There is nothing at {request.path}. The operations are listed at /docs."
+        return Problem(404, "ROUTE_NOT_FOUND", text)
+    if isinstance(error, MethodNotAllowed):
+        allowed = ", ".join(sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"}))
+        text = f"{request.method} is not possible here. Use {allowed}."
+        return Problem(405, "METHOD_NOT_ALLOWED", text, headers={"Allow": allowed})
+    return Problem(error.code or 500, "REQUEST_MALFORMED", "The request cannot be read; compare it with /docs.")
+
+
+def _from_fault(error: Exception) -> Response:
+    """Answer a fault of our own without telling what it was; the log has its type and place, not its text."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "nowhere"
+    logger.error("fault %s at %s, request %s", type(error).__name__, place, request_id())
+    text = "Something went wrong that you cannot mend. Tell support the request id."
+    return _problem_response(Problem(500, "INTERNAL", text))
+
+
+def _start() -> None:
+    g.started = time.perf_counter()
+
+
+def _finish(response: Response) -> Response:
+    """Add the headers that every answer carries, and write one line without personal data to the log."""
+    response.headers["X-Request-Id"] = request_id()
+    allowance: Any = g.get("allowance")
+    if allowance is not None:
+        response.headers.update(allowance.headers())
+    response.headers.update(security_headers(is_secure(), dict(response.headers)))
+    milliseconds = (time.perf_counter() - g.get("started", time.perf_counter())) * 1000
+    route = g.get("operation", "-")
+    logger.info("%s %s %d %.1f ms %s", request.method, route, response.status_code, milliseconds, request_id())
+    return response

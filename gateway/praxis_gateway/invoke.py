@@ -1,0 +1,163 @@
+"""Calls to the services: gRPC for the five, in this process for identity."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+import grpc
+from google.protobuf import descriptor_pool
+from google.protobuf.message import Message
+from google.rpc import code_pb2, status_pb2
+
+from praxis.policy.v1 import policy_pb2
+from praxis_chassis.boundary import Boundary
+from praxis_chassis.errors import CallFailed
+from praxis_chassis.service import Runtime
+from praxis_gateway.contracts import Contracts, Operation, message_class
+from praxis_gateway.problems import from_status
+
+READ_SECONDS = 2.0
+WRITE_SECONDS = 5.0
+LONG_SECONDS = 30.0
+REPLAYED = "x-idempotent-replay"
+STATUS_KEY = "grpc-status-details-bin"
+_LONG_SERVICES = ("reporting",)
+
+
+class RefusedError(Exception):
+    """A service refused a call; the status says why."""
+
+    def __init__(self, status: status_pb2.Status) -> None:
+        super().__init__(f"refused with code {status.code}")
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a service answered."""
+
+    message: Message
+    replayed: bool = False
+
+
+class Transport(Protocol):
+    """A way to call one service."""
+
+    def call(self, full_name: str, request: Message, metadata: Mapping[str, str], deadline_seconds: float) -> Reply:
+        """Return the reply, or raise `RefusedError`."""
+
+
+def deadline_of(operation: Operation) -> float:
+    """Return how many seconds a call may take."""
+    disclosure = operation.policy.audit_class == policy_pb2.AUDIT_CLASS_DISCLOSURE
+    if operation.takes_file or operation.gives_file or disclosure or operation.service in _LONG_SERVICES:
+        return LONG_SECONDS
+    return READ_SECONDS if operation.read_only else WRITE_SECONDS
+
+
+class GrpcTransport:
+    """Calls over gRPC; reads are tried again while the service restarts, within a budget."""
+
+    def __init__(self, target: str, contracts: Contracts, service: str) -> None:
+        self._target = target
+        self._options = _channel_options([op for op in contracts.operations if op.service == service])
+        self._stubs: dict[str, Callable[..., Any]] = {}
+        self._channel: grpc.Channel | None = None
+        self._lock = threading.Lock()
+
+    def call(self, full_name: str, request: Message, metadata: Mapping[str, str], deadline_seconds: float) -> Reply:
+        """Return the reply of the service, or raise its refusal."""
+        try:
+            message, done = self._stub(full_name, request).with_call(  # type: ignore[attr-defined]
+                request, timeout=deadline_seconds, metadata=list(metadata.items())
+            )
+        except grpc.RpcError as error:
+            raise RefusedError(_status(error)) from None
+        trailers = {key for key, _ in done.trailing_metadata() or ()}
+        return Reply(message, REPLAYED in trailers)
+
+    def _stub(self, full_name: str, request: Message) -> Callable[..., Any]:
+        """Return the stub, made at first use so that the channel belongs to the worker and not to its parent."""
+        stub = self._stubs.get(full_name)
+        if stub is None:
+            with self._lock:
+                self._channel = self._channel or grpc.insecure_channel(self._target, options=self._options)
+            method = descriptor_pool.Default().FindMethodByName(full_name.replace("/", "."))
+            reply = message_class(method.output_type)
+            stub = self._channel.unary_unary(
+                f"/{full_name}",
+                request_serializer=type(request).SerializeToString,
+                response_deserializer=reply.FromString,
+            )
+            self._stubs[full_name] = stub
+        return stub
+
+
+def _channel_options(operations: list[Operation]) -> list[tuple[str, Any]]:
+    reads = [
+        {"service": op.method.containing_service.full_name, "method": op.name} for op in operations if op.read_only
+    ]
+    retry = {
+        "maxAttempts": 4,
+        "initialBackoff": "0.05s",
+        "maxBackoff": "0.5s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["UNAVAILABLE"],
+    }
+    config: dict[str, Any] = {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
+    }
+    if reads:
+        config["methodConfig"] = [{"name": reads, "retryPolicy": retry}]
+    return [
+        ("grpc.service_config", json.dumps(config)),
+        ("grpc.keepalive_time_ms", 10_000),
+        ("grpc.keepalive_timeout_ms", 3_000),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+    ]
+
+
+def _status(error: grpc.RpcError) -> status_pb2.Status:
+    """Return the status of a failed call; texts of the transport stay inside, because they name addresses."""
+    call = cast(grpc.Call, error)  # what a stub raises is both, which its types do not say
+    for key, value in call.trailing_metadata() or ():
+        if key == STATUS_KEY:
+            return status_pb2.Status.FromString(value)
+    return status_pb2.Status(code=call.code().value[0])
+
+
+@dataclass
+class Invoker:
+    """Finds the transport of an operation."""
+
+    transports: Mapping[str, Transport] = field(default_factory=dict)
+
+    def call(self, operation: Operation, request: Message, metadata: Mapping[str, str]) -> Reply:
+        """Call the service that owns an operation."""
+        transport = self.transports.get(operation.service)
+        if transport is None:
+            raise from_status(status_pb2.Status(code=code_pb2.UNAVAILABLE))
+        try:
+            return transport.call(operation.full_name, request, metadata, deadline_of(operation))
+        except RefusedError as refusal:
+            raise from_status(refusal.status, operation) from None
+
+
+class IdentityTransport:
+    """Calls identity in this process, through the same boundary as over the network."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._boundary = Boundary(runtime)
+
+    def call(self, full_name: str, request: Message, metadata: Mapping[str, str], deadline_seconds: float) -> Reply:
+        """Return the reply of identity, or raise its refusal."""
+        try:
+            reply = self._boundary.call(full_name, request, metadata, deadline_seconds)
+        except CallFailed as failure:
+            raise RefusedError(failure.status) from None
+        return Reply(reply.message, reply.replayed)
