@@ -29,7 +29,8 @@ class RemittanceReader:
     def __iter__(self) -> Iterator[Record]:
         number = 0
         for batch in self._tokenizer.batches():
-            for number, segment in enumerate(batch, number + 1):
+            for segment in batch:
+                number += 1
                 step = self._steps.get(segment[0])
                 if step is None:
                     self._unexpected(segment, number)

@@ -10,7 +10,8 @@ from typing import BinaryIO
 from praxis_claims.edi.errors import EdiError, Finding, Level
 from praxis_claims.edi.separators import ISA_ELEMENTS, ISA_WIDTH, Separators, find_header
 
-CHUNK_BYTES = 1 << 18
+# Small enough that the segments of a chunk stay in the processor's cache.
+CHUNK_BYTES = 1 << 13
 # A segment longer than this is not X12; without a bound a file without terminators would be collected whole.
 SEGMENT_LIMIT = 1 << 20
 LAYOUT = "\r\n \t"
