@@ -1,0 +1,1 @@
+"""The runtime that every service shares: transactions, events, errors, security and process life; no domain nouns."""

@@ -1,0 +1,190 @@
+"""The command line of every service: serve, work, all, migrate, check, settings, revision, replay and rebuild."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import threading
+from dataclasses import asdict
+from types import FrameType
+from typing import Any
+from uuid import UUID
+
+from alembic import command
+from alembic.autogenerate.api import AutogenContext
+from sqlalchemy import create_engine, insert, select
+from sqlalchemy import types as sqltypes
+
+from praxis_chassis import audit, inbox, migrations, tables, telemetry
+from praxis_chassis.boundary import Boundary, PolicyMissing
+from praxis_chassis.context import system_context
+from praxis_chassis.database import driver_url
+from praxis_chassis.rebuild import rebuild
+from praxis_chassis.server import Probes, Server, readiness
+from praxis_chassis.service import Runtime, Service
+from praxis_chassis.settings import SettingsError
+
+SECRETS = ("url", "key")
+log = logging.getLogger(__name__)
+
+
+def main(service: Service, arguments: list[str] | None = None) -> None:
+    """Run one command of a service and exit with its code."""
+    parser = argparse.ArgumentParser(prog=f"praxis_{service.name}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text_ in COMMANDS.items():
+        sub = commands.add_parser(name, help=text_)
+        if name == "revision":
+            sub.add_argument("message")
+            sub.add_argument("--id", default=None)
+        if name in {"replay", "audit-verify"}:
+            sub.add_argument("tenant", type=UUID)
+    given = parser.parse_args(arguments)
+    try:
+        settings = service.settings.from_environment()
+        telemetry.start_logging(service.name, settings.log_format, settings.log_level)
+        telemetry.start(service.name, settings.trace_sample_ratio)
+        sys.exit(_run(Runtime(service, settings, verbose=settings.log_level == "DEBUG"), given))
+    except (SettingsError, PolicyMissing) as failure:
+        sys.exit(f"{service.name}: {failure}")
+
+
+COMMANDS = {
+    "serve": "answer calls",
+    "work": "publish and apply events, and run jobs",
+    "all": "both, in one process",
+    "migrate": "bring the database to its newest shape",
+    "check": "compare the models with the database",
+    "settings": "print the settings in force",
+    "revision": "write a migration from the difference between models and database",
+    "replay": "apply the dead letters of a tenant",
+    "rebuild": "rebuild the projections from the owners' event logs",
+    "audit-verify": "check the audit chain of a tenant",
+}
+
+
+def _run(runtime: Runtime, given: argparse.Namespace) -> int:
+    name = given.command
+    if name in {"serve", "work", "all"}:
+        return run_process(runtime, serve=name != "work", work=name != "serve")
+    if name == "migrate":
+        migrate(runtime)
+    elif name == "check":
+        return check(runtime)
+    elif name == "settings":
+        print(json.dumps(_shown(asdict(runtime.settings)), indent=2))  # noqa: T201 - the command's answer
+    elif name == "revision":
+        revise(runtime, given.message, given.id)
+    elif name == "replay":
+        applied = inbox.replay(runtime, runtime.service.reaction_table, given.tenant)
+        print(f"{applied} events applied")  # noqa: T201 - the command's answer
+    elif name == "rebuild":
+        print(f"{rebuild(runtime)} events applied")  # noqa: T201 - the command's answer
+    elif name == "audit-verify":
+        return _verify_audit(runtime, given.tenant)
+    return 0
+
+
+def _shown(values: dict[str, Any]) -> dict[str, Any]:
+    """Hide what a setting must not show: passwords inside addresses."""
+    return {
+        name: "(set)" if value and name.endswith("_url") and name != "nats_url" else value
+        for name, value in values.items()
+    }
+
+
+def run_process(runtime: Runtime, *, serve: bool, work: bool) -> int:
+    """Serve or work until a signal asks to stop; then drain."""
+    asked = threading.Event()
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        asked.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+    server = Server(runtime) if serve else None
+    worker = _worker(runtime) if work else None
+    probes = Probes(
+        runtime.settings.probe_listen, lambda: {"state": "draining"} if asked.is_set() else readiness(runtime)
+    )
+    probes.start()
+    if server:
+        server.start()
+    if worker:
+        worker.start()
+    asked.wait()
+    if server:
+        server.drain()
+    if worker:
+        worker.stop()
+    probes.stop()
+    runtime.close()
+    return 0
+
+
+def _worker(runtime: Runtime) -> Any:
+    from praxis_chassis.messaging import Worker
+
+    return Worker(runtime)
+
+
+def migrate(runtime: Runtime) -> None:
+    """Bring the database to its newest shape as the owner."""
+    service, url = runtime.service, runtime.settings.database_owner_url
+    Boundary(runtime)
+    migrations.upgrade(service.migrations, url, service.metadata, service.name)
+    engine = create_engine(driver_url(url))
+    with engine.begin() as connection:
+        if connection.execute(select(tables.epochs.c.epoch)).first() is None:
+            connection.execute(insert(tables.epochs).values(only=1, epoch=1))
+    engine.dispose()
+
+
+def check(runtime: Runtime) -> int:
+    """Print what the models declare and the database lacks; the exit code is 1 when there is anything."""
+    engine = create_engine(driver_url(runtime.settings.database_owner_url))
+    with engine.connect() as connection:
+        found = migrations.differences(connection, runtime.service.metadata)
+    engine.dispose()
+    for item in found:
+        print(item)  # noqa: T201 - the command's answer
+    return 1 if found else 0
+
+
+def revise(runtime: Runtime, message: str, identifier: str | None) -> None:
+    """Write a migration; custom types become the column types that they are stored as."""
+    service, url = runtime.service, runtime.settings.database_owner_url
+    config = migrations.configuration(service.migrations, url, service.metadata)
+    config.attributes["render_item"] = _rendered
+    command.upgrade(config, "heads")
+    command.revision(
+        config,
+        message=message,
+        rev_id=identifier,
+        autogenerate=True,
+        head="base" if not list(service.migrations.glob("*.py")) else f"{service.name}@head",
+        branch_label=None if list(service.migrations.glob("*.py")) else service.name,
+        version_path=str(service.migrations),
+    )
+
+
+def _rendered(kind: str, item: Any, context: AutogenContext) -> Any:
+    if kind == "type" and isinstance(item, sqltypes.TypeDecorator):
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        if isinstance(item.impl_instance, JSONB):
+            context.imports.add("from sqlalchemy.dialects import postgresql")
+            return "postgresql.JSONB()"
+        return f"sa.{item.impl_instance!r}"
+    return False
+
+
+def _verify_audit(runtime: Runtime, tenant: UUID) -> int:
+    with runtime.database.transaction(system_context(runtime, tenant, "audit-verify")) as session:
+        faults = audit.verify(session)
+    for fault in faults:
+        print(fault)  # noqa: T201 - the command's answer
+    return 1 if faults else 0

@@ -1,0 +1,319 @@
+"""The one way into a service: token, permission, validation, transaction, stored answer, audit, and errors out.
+
+It does not know how a call arrived: the gRPC server, the gateway's own identity and tests all come through here.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import protovalidate
+from google.protobuf import descriptor_pool
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc import code_pb2
+from opentelemetry.trace import SpanKind
+from praxis.policy.v1 import policy_pb2
+from praxis.type.v1 import errors_pb2 as common
+from psycopg import errors as pg
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import StaleDataError
+
+from praxis_chassis import audit, events, idempotency, telemetry
+from praxis_chassis.context import Actor, Context
+from praxis_chassis.errors import CallFailed, DomainError, Violation, common_error, refuse, status_of
+from praxis_chassis.rpc import Call
+from praxis_chassis.service import Runtime
+from praxis_chassis.tokens import Claims, TokenInvalid
+from praxis_chassis.types import new_id
+
+TRIES = 3
+DEADLINES = {"query": 2.0, "command": 5.0, "stream": 300.0}
+REPORT_DEADLINE = 30.0
+PURPOSES = {"treatment", "payment", "operations"}
+log = logging.getLogger(__name__)
+
+
+class PolicyMissing(Exception):
+    """An RPC has no usable policy, or a contract's RPC has no method; the process must not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One RPC: its contract and the function that answers it."""
+
+    full_name: str
+    service: str
+    name: str
+    kind: str
+    request: type[Message]
+    reply: type[Message]
+    policy: Any
+    function: Any
+    first: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, and whether it was given before."""
+
+    message: Message
+    replayed: bool = False
+
+
+def methods_of(package: str, servicers: Iterable[Any]) -> dict[str, Method]:
+    """Return the RPCs of the servicers by full name; raise PolicyMissing when one cannot be served safely."""
+    found: dict[str, Method] = {}
+    pool = descriptor_pool.Default()
+    for servicer in servicers:
+        contract = getattr(servicer, "contract", None) or f"{package}.{type(servicer).__name__}"
+        for described in pool.FindServiceByName(contract).methods:
+            method = _method(described, servicer)
+            found[method.full_name] = method
+    return found
+
+
+def _method(described: Any, servicer: Any) -> Method:
+    name = f"{described.containing_service.full_name}/{described.name}"
+    policy = described.GetOptions().Extensions[policy_pb2.policy]
+    if not policy.permission or not policy.resource or not policy.audit_class:
+        raise PolicyMissing(f"{name} has no policy with permission, resource and audit_class in its contract")
+    function = getattr(servicer, described.name, None)
+    kind, first = getattr(function, "__rpc__", ("", None))
+    if function is None or not kind:
+        raise PolicyMissing(f"{name} has no method marked @command, @query or @stream")
+    return Method(
+        full_name=name,
+        service=described.containing_service.full_name,
+        name=described.name,
+        kind=kind,
+        request=GetMessageClass(described.input_type),
+        reply=GetMessageClass(described.output_type),
+        policy=policy,
+        function=function,
+        first=first,
+    )
+
+
+class Boundary:
+    """Answers the calls of one service."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        from praxis_chassis.operations import OperationsService
+
+        self.runtime = runtime
+        servicers = [*runtime.service.servicers, OperationsService()]
+        self.methods = methods_of(runtime.service.package, servicers)
+        self.domain = f"{runtime.service.name}.praxis"
+
+    def call(
+        self, full_name: str, request: Message, metadata: Mapping[str, str], deadline_seconds: float | None = None
+    ) -> Reply:
+        """Answer one unary call, or raise CallFailed with the status for the wire."""
+        method = self.methods[full_name]
+        started = time.monotonic()
+        with telemetry.span(
+            full_name, SpanKind.SERVER, metadata.get("traceparent", ""), service=self.runtime.service.name
+        ) as traceparent:
+            try:
+                context = self._context(method, metadata, deadline_seconds, traceparent)
+                reply = self._admitted(method, request, context)
+                self._count(method, "OK", started)
+                return reply
+            except Exception as failure:
+                failed = self._failed(failure, method, metadata.get("x-locale", "en"))
+                self._count(method, code_pb2.Code.Name(failed.status.code), started)
+                raise failed from None
+
+    def stream(self, full_name: str, request: Message, metadata: Mapping[str, str]) -> Iterator[Message]:
+        """Answer one server-streaming call."""
+        method = self.methods[full_name]
+        try:
+            context = self._context(method, metadata, None, metadata.get("traceparent", ""))
+            self._authorize(method, context)
+            validate(request)
+            yield from method.function(request, context)
+        except Exception as failure:
+            raise self._failed(failure, method, metadata.get("x-locale", "en")) from None
+
+    def _count(self, method: Method, code: str, started: float) -> None:
+        labels = {"method": method.full_name, "code": code}
+        telemetry.calls.add(1, labels)
+        telemetry.durations.record((time.monotonic() - started) * 1000, labels)
+
+    def _context(
+        self, method: Method, metadata: Mapping[str, str], deadline_seconds: float | None, traceparent: str
+    ) -> Context:
+        claims = self._claims(method, metadata.get("authorization", ""))
+        seconds = DEADLINES[method.kind] if deadline_seconds is None else deadline_seconds
+        actor = Actor(claims.kind, claims.subject)
+        request_id = metadata.get("x-request-id") or str(new_id())
+        return Context(
+            tenant_id=claims.tenant_id,
+            actor=actor,
+            runtime=self.runtime,
+            permissions=claims.permissions,
+            purpose=claims.purpose,
+            session_id=claims.session_id,
+            locale=metadata.get("x-locale", "en"),
+            request_id=request_id,
+            idempotency_key=metadata.get("x-idempotency-key", ""),
+            correlation_id=metadata.get("x-correlation-id") or request_id,
+            traceparent=traceparent,
+            origin=metadata.get("x-origin", str(actor)),
+            deadline=time.monotonic() + seconds,
+        )
+
+    def _claims(self, method: Method, header: str) -> Claims:
+        if method.policy.permission == "public" and not header:
+            return Claims(None, "", "anonymous", frozenset(), "operations", "", "gateway", 0)
+        try:
+            claims = self.runtime.verifier.verify(header.removeprefix("Bearer ").strip())
+        except TokenInvalid:
+            raise common_error(common.COMMON_ERROR_REASON_UNAUTHENTICATED) from None
+        if claims.issuer not in (list(method.policy.callers) or ["gateway"]):
+            raise common_error(common.COMMON_ERROR_REASON_PERMISSION_DENIED, permission=method.policy.permission)
+        return claims
+
+    def _admitted(self, method: Method, request: Message, context: Context) -> Reply:
+        self._authorize(method, context)
+        if not context.idempotency_key:
+            context.idempotency_key = getattr(request, "request_id", "")
+        validate(request)
+        fetched = method.first(request, context) if method.first else None
+        tries = TRIES if method.kind == "command" else 1
+        for attempt in range(1, tries + 1):
+            try:
+                return self._transaction(method, request, context, fetched)
+            except (OperationalError, StaleDataError) as failure:
+                if attempt == tries or not _worth_repeating(failure):
+                    raise
+                context.subjects.clear()
+                context.recorded.clear()
+                time.sleep(0.005 * attempt)
+        raise AssertionError("unreachable")
+
+    def _authorize(self, method: Method, context: Context) -> None:
+        policy = method.policy
+        if policy.permission in {"none", "public"} or policy.permission in context.permissions:
+            accepted = {policy_pb2.Purpose.Name(p).removeprefix("PURPOSE_").lower() for p in policy.purposes}
+            if context.purpose in (accepted or PURPOSES) or context.actor.kind == "system":
+                return
+        if context.tenant_id is not None:
+            with self.runtime.database.transaction(context) as session:
+                audit.write(session, context, method.full_name, policy, outcome="denied")
+        raise common_error(common.COMMON_ERROR_REASON_PERMISSION_DENIED, permission=policy.permission)
+
+    def _transaction(self, method: Method, request: Message, context: Context, fetched: Any) -> Reply:
+        changes = method.kind == "command"
+        keyed = bool(changes and context.idempotency_key and context.tenant_id)
+        with self.runtime.database.transaction(context, durable=changes) as session:
+            if keyed and (stored := idempotency.claim(session, context, method.full_name, request)) is not None:
+                message = method.reply()
+                message.ParseFromString(stored)
+                return Reply(message, replayed=True)
+            message = method.function(request, Call(session, context, fetched))
+            events.store_recorded(session)
+            context.subjects.update(patients_in(method.policy.patient_field, request, message))
+            if keyed:
+                idempotency.store(session, context, message)
+            audit.write(session, context, method.full_name, method.policy)
+        return Reply(message)
+
+    def _failed(self, failure: Exception, method: Method, locale: str) -> CallFailed:
+        refusal = as_refusal(failure, self.runtime.service.constraints, method.policy.resource)
+        if refusal is None:
+            log.error("call failed", extra={"method": method.full_name}, exc_info=failure)
+            refusal = common_error(common.COMMON_ERROR_REASON_INTERNAL)
+        return CallFailed(
+            status_of(refusal, self.runtime.service.errors, self.domain, self.runtime.catalog, locale or "en")
+        )
+
+
+def validate(request: Message) -> None:
+    """Check a request against the rules of its contract; all violations are told at once."""
+    found = protovalidate.collect_violations(request)
+    if not found:
+        return
+    violations = []
+    for item in found:
+        proto = item.proto
+        path = ".".join(
+            f"{element.field_name}[{element.subscript.value}]" if element.subscript else element.field_name
+            for element in proto.field.elements
+        )
+        violations.append(Violation(path, proto.rule_id.replace(".", "_").upper(), text=_sentence(proto.message)))
+    raise refuse(violations)
+
+
+def _sentence(text: str) -> str:
+    text = text or "is not valid"
+    return text[0].upper() + text[1:].rstrip(".") + "."
+
+
+def patients_in(path: str, request: Message, reply: Message) -> set[UUID]:
+    """Return the patients that a call concerns, by the path in its policy; lists are followed."""
+    if not path:
+        return set()
+    root, parts = request, path.split(".")
+    if parts[0] == "reply":
+        root, parts = reply, parts[1:]
+    values: list[Any] = [root]
+    for part in parts:
+        values = [item for value in values for item in _items(getattr(value, part))]
+    return {UUID(value) for value in values if value}
+
+
+def _items(value: Any) -> Iterable[Any]:
+    return [value] if isinstance(value, str | Message) else value
+
+
+def _worth_repeating(failure: Exception) -> bool:
+    if isinstance(failure, StaleDataError):
+        return True
+    return isinstance(getattr(failure, "orig", None), pg.SerializationFailure | pg.DeadlockDetected)
+
+
+def as_refusal(failure: Exception, constraints: Mapping[str, int], resource: str) -> DomainError | None:
+    """Return what a failure means to the caller, or nothing when it is our own fault; no text of the database."""
+    if isinstance(failure, DomainError):
+        return failure
+    if isinstance(failure, IntegrityError):
+        return _broken_constraint(failure, constraints, resource)
+    if isinstance(failure, StaleDataError):
+        return common_error(common.COMMON_ERROR_REASON_ETAG_MISMATCH, resource=resource)
+    if isinstance(failure, PoolTimeout):
+        return common_error(common.COMMON_ERROR_REASON_OVERLOADED)
+    if isinstance(failure, DBAPIError):
+        return _database_failure(failure)
+    return None
+
+
+def _broken_constraint(failure: IntegrityError, constraints: Mapping[str, int], resource: str) -> DomainError:
+    diagnosis = getattr(failure.orig, "diag", None)
+    name = getattr(diagnosis, "constraint_name", None) or ""
+    if name in constraints:
+        return DomainError(constraints[name], constraint=name)
+    if isinstance(failure.orig, pg.UniqueViolation | pg.ExclusionViolation):
+        return common_error(common.COMMON_ERROR_REASON_ALREADY_EXISTS, resource=resource, constraint=name)
+    if isinstance(failure.orig, pg.ForeignKeyViolation):
+        return common_error(common.COMMON_ERROR_REASON_REFERENCE_BROKEN, resource=resource, constraint=name)
+    log.error("constraint broken", extra={"reason": name})
+    return common_error(common.COMMON_ERROR_REASON_INTERNAL)
+
+
+def _database_failure(failure: DBAPIError) -> DomainError | None:
+    if isinstance(failure.orig, pg.QueryCanceled):
+        return common_error(common.COMMON_ERROR_REASON_DEADLINE_EXCEEDED)
+    if isinstance(failure.orig, pg.DataError):
+        log.error("value refused by the database", extra={"failure": type(failure.orig).__name__})
+        return None
+    if isinstance(failure, OperationalError):
+        return common_error(common.COMMON_ERROR_REASON_UNAVAILABLE)
+    return None

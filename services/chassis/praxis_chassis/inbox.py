@@ -1,0 +1,244 @@
+"""Apply foreign events: exactly once, in the order of each aggregate, and never let one that fails stop the others."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from praxis_chassis import clock, events, tables
+from praxis_chassis.context import Actor, Context
+from praxis_chassis.events import Envelope, Reactions
+from praxis_chassis.types import new_id
+
+ATTEMPTS = 5
+log = logging.getLogger(__name__)
+
+
+class Verdict(Enum):
+    """What the consumer does with a message after it was looked at."""
+
+    DONE = "done"
+    WAIT = "wait"
+    RETRY = "retry"
+
+
+def context_for(runtime: Any, envelope: Envelope) -> Context:
+    """Return the context of applying one event: the system acts, the origin and the flow are kept."""
+    return Context(
+        tenant_id=envelope.tenant_id,
+        actor=Actor("system", runtime.service.name),
+        runtime=runtime,
+        correlation_id=envelope.correlation_id,
+        causation_id=str(envelope.event_id),
+        traceparent=envelope.traceparent,
+        origin=envelope.origin,
+        request_id=str(new_id()),
+    )
+
+
+def apply(runtime: Any, reactions: Reactions, envelope: Envelope) -> Verdict:
+    """Apply one event in a transaction of its own and count its failures."""
+    try:
+        with runtime.database.transaction(context_for(runtime, envelope)) as session:
+            verdict = apply_in(session, reactions, envelope)
+            events.store_recorded(session)
+            return verdict
+    except Exception as failure:  # noqa: BLE001 - whatever a reaction raises must not stop the other events
+        return _count_failure(runtime, envelope, failure)
+
+
+def apply_in(session: Session, reactions: Reactions, envelope: Envelope) -> Verdict:
+    """Apply one event in the session's transaction, unless it came before, is out of turn, or must be parked."""
+    row = _state_of(session, envelope)
+    if (envelope.epoch, envelope.version) <= (row.epoch, row.version):
+        return _seen_before(session, envelope)
+    if row.blocked:
+        _bury(session, envelope, parked=True, attempts=0, failure="an earlier event of this aggregate failed")
+        return Verdict.DONE
+    if envelope.epoch == row.epoch and envelope.version > row.version + 1:
+        return Verdict.WAIT
+    _run(session, reactions, envelope)
+    return Verdict.DONE
+
+
+def _run(session: Session, reactions: Reactions, envelope: Envelope) -> None:
+    if envelope.payload:
+        reactions.run(session, envelope)
+    session.flush()
+    session.execute(
+        insert(tables.inbox).values(
+            tenant_id=envelope.tenant_id, event_id=envelope.event_id, type=envelope.type, received_at=clock.wall()
+        )
+    )
+    _advance(session, envelope)
+
+
+def _state_of(session: Session, envelope: Envelope) -> Any:
+    table = tables.consumed
+    where = (
+        table.c.source == envelope.source,
+        table.c.aggregate == envelope.aggregate,
+        table.c.aggregate_id == envelope.aggregate_id,
+    )
+    lookup = select(table.c.epoch, table.c.version, table.c.blocked).where(*where).with_for_update()
+    row = session.execute(lookup).one_or_none()
+    if row is None:
+        first = insert(table).values(**_identity(envelope), epoch=envelope.epoch, version=0)
+        session.execute(first.on_conflict_do_nothing())
+        row = session.execute(lookup).one()
+    return row
+
+
+def _identity(envelope: Envelope) -> dict[str, Any]:
+    return {
+        "tenant_id": envelope.tenant_id,
+        "source": envelope.source,
+        "aggregate": envelope.aggregate,
+        "aggregate_id": envelope.aggregate_id,
+    }
+
+
+def _advance(session: Session, envelope: Envelope) -> None:
+    table = tables.consumed
+    session.execute(
+        update(table)
+        .where(
+            table.c.source == envelope.source,
+            table.c.aggregate == envelope.aggregate,
+            table.c.aggregate_id == envelope.aggregate_id,
+        )
+        .values(epoch=envelope.epoch, version=envelope.version)
+    )
+
+
+def _seen_before(session: Session, envelope: Envelope) -> Verdict:
+    known = session.execute(select(tables.inbox.c.event_id).where(tables.inbox.c.event_id == envelope.event_id))
+    buried = session.execute(
+        select(tables.dead_letters.c.event_id).where(tables.dead_letters.c.event_id == envelope.event_id)
+    )
+    if known.first() is None and buried.first() is None:
+        # A version that was applied under another event id: the owner was restored without a new epoch.
+        log.error("event with an old version is unknown", extra={"event_id": str(envelope.event_id)})
+    return Verdict.DONE
+
+
+def _count_failure(runtime: Any, envelope: Envelope, failure: Exception) -> Verdict:
+    table = tables.failures
+    kind = type(failure).__name__
+    with runtime.database.transaction(context_for(runtime, envelope)) as session:
+        row = insert(table).values(tenant_id=envelope.tenant_id, event_id=envelope.event_id, attempts=1)
+        counted = row.on_conflict_do_update(
+            index_elements=[table.c.tenant_id, table.c.event_id], set_={"attempts": table.c.attempts + 1}
+        )
+        attempts = session.execute(counted.returning(table.c.attempts)).scalar_one()
+        facts = {"event_id": str(envelope.event_id), "event_type": envelope.type, "attempts": attempts, "failure": kind}
+        log.warning("event failed", extra=facts, exc_info=runtime.verbose)
+        if attempts < ATTEMPTS:
+            return Verdict.RETRY
+        _state_of(session, envelope)
+        _bury(session, envelope, parked=False, attempts=attempts, failure=kind)
+        _block(session, envelope, blocked=True)
+    return Verdict.DONE
+
+
+def _bury(session: Session, envelope: Envelope, *, parked: bool, attempts: int, failure: str) -> None:
+    message = events.message_class(envelope.type)()
+    if envelope.payload:
+        message.ParseFromString(envelope.payload)
+    headers = {
+        "actor": envelope.actor,
+        "origin": envelope.origin,
+        "correlation_id": envelope.correlation_id,
+        "causation_id": envelope.causation_id,
+        "traceparent": envelope.traceparent,
+        "occurred_at": envelope.occurred_at,
+    }
+    row = {
+        **_identity(envelope),
+        "event_id": envelope.event_id,
+        "epoch": envelope.epoch,
+        "version": envelope.version,
+        "type": envelope.type,
+        "subject_id": events.subject_of(message),
+        "headers": orjson.dumps(headers),
+        "payload": envelope.payload,
+        "parked": parked,
+        "attempts": attempts,
+        "failure": failure,
+        "received_at": clock.wall(),
+    }
+    session.execute(insert(tables.dead_letters).values(row).on_conflict_do_nothing())
+
+
+def _block(session: Session, envelope: Envelope, *, blocked: bool) -> None:
+    table = tables.consumed
+    session.execute(
+        update(table)
+        .where(
+            table.c.source == envelope.source,
+            table.c.aggregate == envelope.aggregate,
+            table.c.aggregate_id == envelope.aggregate_id,
+        )
+        .values(blocked=blocked)
+    )
+
+
+def replay(runtime: Any, reactions: Reactions, tenant_id: UUID) -> int:
+    """Apply the dead and parked events of a tenant in version order; stop at the first that fails again."""
+    applied = 0
+    for source, aggregate, aggregate_id in _blocked(runtime, tenant_id):
+        for envelope in _buried(runtime, tenant_id, source, aggregate, aggregate_id):
+            with runtime.database.transaction(context_for(runtime, envelope)) as session:
+                row = _state_of(session, envelope)
+                if (envelope.epoch, envelope.version) > (row.epoch, row.version):
+                    _run(session, reactions, envelope)
+                letters = tables.dead_letters
+                session.execute(delete(letters).where(letters.c.event_id == envelope.event_id))
+                left = session.execute(
+                    select(func.count()).select_from(letters).where(letters.c.aggregate_id == aggregate_id)
+                ).scalar_one()
+                if not left:
+                    _block(session, envelope, blocked=False)
+                events.store_recorded(session)
+            applied += 1
+    return applied
+
+
+def _blocked(runtime: Any, tenant_id: UUID) -> list[Any]:
+    letters = tables.dead_letters
+    with runtime.database.transaction(_tenant_context(runtime, tenant_id)) as session:
+        query = select(letters.c.source, letters.c.aggregate, letters.c.aggregate_id).distinct()
+        return list(session.execute(query))
+
+
+def _buried(runtime: Any, tenant_id: UUID, source: str, aggregate: str, aggregate_id: UUID) -> list[Envelope]:
+    letters = tables.dead_letters
+    with runtime.database.transaction(_tenant_context(runtime, tenant_id)) as session:
+        rows = session.execute(
+            select(letters)
+            .where(
+                letters.c.source == source, letters.c.aggregate == aggregate, letters.c.aggregate_id == aggregate_id
+            )
+            .order_by(letters.c.epoch, letters.c.version)
+        ).mappings()
+        return [_dug_up(row) for row in rows]
+
+
+def _dug_up(row: Any) -> Envelope:
+    headers = orjson.loads(row["headers"])
+    headers["occurred_at"] = datetime.fromisoformat(headers["occurred_at"])
+    names = ("tenant_id", "event_id", "type", "source", "aggregate", "aggregate_id", "epoch", "version", "payload")
+    return Envelope(**{name: row[name] for name in names}, **headers)
+
+
+def _tenant_context(runtime: Any, tenant_id: UUID) -> Context:
+    return Context(tenant_id=tenant_id, actor=Actor("system", runtime.service.name), runtime=runtime)
+

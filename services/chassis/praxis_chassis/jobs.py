@@ -1,0 +1,83 @@
+"""Work that the clock starts: each job runs per tenant, in a transaction, in one process at a time."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, select, text
+
+from praxis_chassis import events, idempotency, tables
+from praxis_chassis.context import system_context
+
+F = TypeVar("F", bound=Callable[..., Any])
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A function that runs every so many seconds."""
+
+    name: str
+    every_seconds: float
+    function: Callable[..., Any]
+
+
+def job(*, every_seconds: float) -> Callable[[F], F]:
+    """Mark a function `(session)` as a job of the work process."""
+
+    def mark(function: F) -> F:
+        function.__job__ = every_seconds  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def jobs_of(module: ModuleType | None) -> list[Job]:
+    """Return the jobs of a module."""
+    found = vars(module).items() if module else ()
+    return [Job(name, value.__job__, value) for name, value in found if hasattr(value, "__job__")]
+
+
+class Ticker:
+    """Runs the jobs that are due; another instance's turn is skipped by an advisory lock."""
+
+    def __init__(self, runtime: Any) -> None:
+        self.runtime = runtime
+        self.jobs = [*runtime.service.job_list, Job("forget_replies", 3600, idempotency.prune)]
+        self.due = {item.name: 0.0 for item in self.jobs}
+
+    def tick(self) -> None:
+        """Run every job that is due now."""
+        for item in self.jobs:
+            if time.monotonic() >= self.due[item.name]:
+                self.due[item.name] = time.monotonic() + item.every_seconds
+                self.run(item)
+
+    def run(self, item: Job) -> None:
+        """Run one job for all tenants; a tenant that fails does not stop the others."""
+        with self.runtime.relay_database.engine.begin() as guard:
+            if not guard.execute(
+                text("SELECT pg_try_advisory_xact_lock(7261004, hashtext(:job))"), {"job": item.name}
+            ).scalar():
+                return
+            for tenant in _tenants(guard):
+                self._run_for(item, tenant)
+
+    def _run_for(self, item: Job, tenant: Any) -> None:
+        try:
+            context = system_context(self.runtime, tenant, f"{self.runtime.service.name}.{item.name}")
+            with self.runtime.database.transaction(context) as session:
+                item.function(session)
+                events.store_recorded(session)
+        except Exception:
+            facts = {"job": item.name, "tenant_id": str(tenant)}
+            log.exception("job failed", extra=facts)
+
+
+def _tenants(connection: Connection) -> list[Any]:
+    return list(connection.execute(select(tables.tenants.c.tenant_id)).scalars())

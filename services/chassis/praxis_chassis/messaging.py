@@ -1,0 +1,331 @@
+"""NATS: the relay that publishes the event log, and the consumers that apply other services' events.
+
+The only module that knows asyncio. The owner's database is the truth; the stream may lose everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import nats
+import nats.errors
+import nats.js.errors
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
+from opentelemetry.trace import SpanKind
+
+from praxis_chassis import audit, inbox, outbox, telemetry
+from praxis_chassis.events import Envelope
+from praxis_chassis.inbox import Verdict
+from praxis_chassis.jobs import Ticker
+from praxis_chassis.outbox import Pending
+from praxis_chassis.service import Runtime
+
+POLL_SECONDS = 0.05
+BATCH = 200
+ACK_WAIT_SECONDS = 30
+PUBLISH_TIMEOUT_SECONDS = 5
+STREAM_DAYS = 14
+DUPLICATE_WINDOW_SECONDS = 120
+log = logging.getLogger(__name__)
+
+
+def stream_name(service: str) -> str:
+    """Return the name of the stream that one service publishes to."""
+    return f"PRAXIS_{service.upper()}"
+
+
+def stream_config(service: str, replicas: int) -> StreamConfig:
+    """Return what a service's stream must look like."""
+    return StreamConfig(
+        name=stream_name(service),
+        subjects=[f"praxis.{service}.>"],
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        max_age=STREAM_DAYS * 86400,
+        duplicate_window=DUPLICATE_WINDOW_SECONDS,
+        num_replicas=replicas,
+        allow_rollup_hdrs=False,
+    )
+
+
+def headers_of(event: Pending) -> dict[str, str]:
+    """Return the CloudEvents 1.0 binary headers of an event; ids and times only."""
+    return {
+        "Nats-Msg-Id": event.message_id,
+        "ce-specversion": "1.0",
+        "ce-id": str(event.event_id),
+        "ce-type": event.type,
+        "ce-source": f"praxis/{event.source}",
+        "ce-subject": str(event.aggregate_id),
+        "ce-time": event.occurred_at.isoformat(),
+        "ce-datacontenttype": "application/protobuf",
+        "ce-praxistenant": str(event.tenant_id),
+        "ce-praxisaggregate": event.aggregate,
+        "ce-praxisepoch": str(event.epoch),
+        "ce-praxisversion": str(event.version),
+        "ce-praxissequence": str(event.tenant_sequence),
+        "ce-praxisactor": event.actor,
+        "ce-praxisorigin": event.origin,
+        "ce-praxiscorrelation": event.correlation_id,
+        "ce-praxiscausation": event.causation_id,
+        "traceparent": event.traceparent,
+    }
+
+
+def envelope_of(message: Msg) -> Envelope:
+    """Read an event off the stream; a missing or unreadable header raises ValueError."""
+    head = message.headers or {}
+    try:
+        return Envelope(
+            event_id=UUID(head["ce-id"]),
+            tenant_id=UUID(head["ce-praxistenant"]),
+            type=head["ce-type"],
+            source=head["ce-source"].removeprefix("praxis/"),
+            aggregate=head["ce-praxisaggregate"],
+            aggregate_id=UUID(head["ce-subject"]),
+            epoch=int(head["ce-praxisepoch"]),
+            version=int(head["ce-praxisversion"]),
+            tenant_sequence=int(head["ce-praxissequence"]),
+            actor=head["ce-praxisactor"],
+            origin=head["ce-praxisorigin"],
+            correlation_id=head["ce-praxiscorrelation"],
+            causation_id=head["ce-praxiscausation"],
+            traceparent=head.get("traceparent", ""),
+            occurred_at=datetime.fromisoformat(head["ce-time"]),
+            payload=message.data,
+        )
+    except KeyError as missing:
+        raise ValueError(f"header {missing} is missing") from missing
+
+
+class Relay:
+    """Publishes what the event log holds, in the order of each aggregate, until it is acknowledged."""
+
+    def __init__(self, runtime: Runtime, stream: JetStreamContext) -> None:
+        self.runtime, self.stream = runtime, stream
+        self.log = outbox.Outbox(runtime)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Publish until stopped; every failure is waited out and tried again."""
+        while not stop.is_set():
+            try:
+                await self._ensure_stream()
+                if not await asyncio.to_thread(self.log.lead):
+                    await _pause(stop, 1.0)
+                    continue
+                while not stop.is_set():
+                    if not await self.step():
+                        await _pause(stop, POLL_SECONDS)
+            except Exception as failure:  # noqa: BLE001 - the relay outlives every failure of its neighbors
+                log.warning("relay paused", extra={"failure": type(failure).__name__}, exc_info=self.runtime.verbose)
+                await _pause(stop, 0.5)
+        await asyncio.to_thread(self.log.resign)
+
+    async def step(self) -> int:
+        """Publish one batch and return how many events it had."""
+        for sequence, event_ids in await asyncio.to_thread(self.log.to_blank):
+            await self._delete(sequence)
+            await asyncio.to_thread(self.log.blanked, event_ids)
+        batch = await asyncio.to_thread(self.log.fetch, BATCH)
+        if not batch:
+            return 0
+        lanes: dict[UUID, list[Pending]] = defaultdict(list)
+        for event in batch:
+            lanes[event.aggregate_id].append(event)
+        published: list[tuple[Pending, int, bool]] = []
+        results = await asyncio.gather(*(self._lane(lane, published) for lane in lanes.values()), return_exceptions=True)
+        await asyncio.to_thread(self.log.mark, published)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return len(batch)
+
+    async def _lane(self, lane: Sequence[Pending], published: list[tuple[Pending, int, bool]]) -> None:
+        for event in lane:
+            with telemetry.span(
+                f"publish {event.type}", SpanKind.PRODUCER, event.traceparent, event_id=str(event.event_id)
+            ) as traceparent:
+                head = headers_of(event) | {"traceparent": traceparent}
+                ack = await self.stream.publish(
+                    event.subject, event.payload, timeout=PUBLISH_TIMEOUT_SECONDS, headers=head
+                )
+            published.append((event, ack.seq, bool(ack.duplicate)))
+            telemetry.published_events.add(1, {"service": self.runtime.service.name})
+
+    async def _delete(self, sequence: int) -> None:
+        try:
+            await self.stream.delete_msg(stream_name(self.runtime.service.name), sequence)
+        except (nats.js.errors.NotFoundError, nats.js.errors.APIError):
+            log.info("message was gone already", extra={"sequence": sequence})
+
+    async def _ensure_stream(self) -> None:
+        wanted = stream_config(self.runtime.service.name, self.runtime.settings.stream_replicas)
+        try:
+            await self.stream.stream_info(stream_name(self.runtime.service.name))
+        except nats.js.errors.NotFoundError:
+            await self.stream.add_stream(wanted)
+
+
+class Consumer:
+    """Applies the events of one other service."""
+
+    def __init__(self, runtime: Runtime, stream: JetStreamContext, source: str) -> None:
+        self.runtime, self.stream, self.source = runtime, stream, source
+        self.reactions = runtime.service.reaction_table
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Fetch and apply until stopped; a wiped stream or consumer is made again."""
+        while not stop.is_set():
+            try:
+                subscription = await self._subscribe()
+                while not stop.is_set():
+                    await self._step(subscription)
+            except nats.js.errors.NotFoundError:
+                await _pause(stop, 0.3)
+            except Exception as failure:  # noqa: BLE001 - the consumer outlives every failure
+                log.warning(
+                    "consumer paused", extra={"failure": type(failure).__name__, "stream": self.source}
+                )
+                await _pause(stop, 0.5)
+
+    async def _subscribe(self) -> JetStreamContext.PullSubscription:
+        name, stream = self.runtime.service.name, stream_name(self.source)
+        subjects = [f"praxis.{self.source}.{item}.*.v1" for item in sorted(self.reactions.aggregates[self.source])]
+        config = ConsumerConfig(
+            durable_name=name,
+            deliver_policy=DeliverPolicy.ALL,
+            filter_subjects=subjects,
+            ack_wait=ACK_WAIT_SECONDS,
+            max_deliver=-1,
+            max_ack_pending=1000,
+        )
+        try:
+            found = await self.stream.consumer_info(stream, name)
+            if sorted(found.config.filter_subjects or []) != subjects:
+                await self.stream.add_consumer(stream, config)
+        except nats.js.errors.NotFoundError:
+            await self.stream.stream_info(stream)
+            await self.stream.add_consumer(stream, config)
+        return await self.stream.pull_subscribe_bind(consumer=name, stream=stream)
+
+    async def _step(self, subscription: JetStreamContext.PullSubscription) -> None:
+        try:
+            messages = await subscription.fetch(BATCH, timeout=0.5)
+        except (TimeoutError, nats.errors.TimeoutError):
+            await self.stream.consumer_info(stream_name(self.source), self.runtime.service.name)
+            return
+        verdicts = await asyncio.to_thread(self._apply_all, messages)
+        for message, verdict in zip(messages, verdicts, strict=True):
+            if verdict is Verdict.DONE:
+                await message.ack()
+            else:
+                await message.nak(delay=0.2 if verdict is Verdict.WAIT else 0.5)
+
+    def _apply_all(self, messages: Sequence[Msg]) -> list[Verdict]:
+        return [self._apply(message) for message in messages]
+
+    def _apply(self, message: Msg) -> Verdict:
+        try:
+            envelope = envelope_of(message)
+        except ValueError as failure:
+            log.error("event without usable headers was passed over", extra={"failure": str(failure)})  # noqa: TRY400
+            return Verdict.DONE
+        with telemetry.span(
+            f"apply {envelope.type}", SpanKind.CONSUMER, envelope.traceparent, event_id=str(envelope.event_id)
+        ):
+            verdict = inbox.apply(self.runtime, self.reactions, envelope)
+        telemetry.applied_events.add(1, {"service": self.runtime.service.name, "state": verdict.value})
+        return verdict
+
+
+class Worker:
+    """The `work` process: relay, consumers, jobs and the sealing of the audit chain, in a thread of its own."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.stop_event: asyncio.Event | None = None
+        self.thread = threading.Thread(target=self._main, name="work", daemon=True)
+        self.connected = threading.Event()
+
+    def start(self) -> None:
+        """Begin in the background."""
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Finish what runs and end, within a few seconds."""
+        if self.loop is not None and self.stop_event is not None:
+            self.loop.call_soon_threadsafe(self.stop_event.set)
+        self.thread.join(timeout=15)
+
+    def _main(self) -> None:
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        self.loop, self.stop_event = asyncio.get_running_loop(), asyncio.Event()
+        stop = self.stop_event
+        client = await self._connect(stop)
+        if client is None:
+            return
+        self.connected.set()
+        stream = client.jetstream(timeout=PUBLISH_TIMEOUT_SECONDS)
+        sources = sorted(self.runtime.service.reaction_table.aggregates)
+        tasks = [
+            Relay(self.runtime, stream).run(stop),
+            *(Consumer(self.runtime, stream, source).run(stop) for source in sources),
+            self._every(stop, 1.0, self._seal),
+            self._every(stop, 0.25, Ticker(self.runtime).tick),
+        ]
+        await asyncio.gather(*tasks)
+        try:
+            await asyncio.wait_for(client.close(), 3)
+        except (TimeoutError, nats.errors.Error):
+            log.info("connection to NATS did not close in time")
+
+    async def _connect(self, stop: asyncio.Event) -> Any:
+        while not stop.is_set():
+            try:
+                return await nats.connect(
+                    self.runtime.settings.nats_url,
+                    name=f"praxis-{self.runtime.service.name}",
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.2,
+                    pending_size=-1,
+                    error_cb=_say,
+                )
+            except (OSError, nats.errors.Error, TimeoutError) as failure:
+                log.warning("NATS does not answer", extra={"failure": type(failure).__name__})
+                await _pause(stop, 0.5)
+        return None
+
+    async def _every(self, stop: asyncio.Event, seconds: float, function: Any) -> None:
+        while not stop.is_set():
+            try:
+                await asyncio.to_thread(function)
+            except Exception as failure:  # noqa: BLE001 - a failed tick is tried again at the next
+                log.warning("tick failed", extra={"failure": type(failure).__name__})
+            await _pause(stop, seconds)
+
+    def _seal(self) -> None:
+        with self.runtime.relay_database.engine.begin() as connection:
+            audit.seal(connection)
+
+
+async def _say(failure: Exception) -> None:
+    log.info("NATS connection", extra={"failure": type(failure).__name__})
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,71 @@
+"""What every service offers to the system's own processes: its event log, and the clock of test practices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from praxis.operations.v1 import operations_service_pb2 as pb
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from praxis_chassis import subjects, tables
+from praxis_chassis.context import Context
+from praxis_chassis.mapping import instant
+from praxis_chassis.rpc import Call, command, stream
+
+BATCH = 500
+
+
+class OperationsService:
+    """Answers praxis.operations.v1.OperationsService in every service."""
+
+    contract = "praxis.operations.v1.OperationsService"
+
+    @command
+    def SetClockOffset(self, request: pb.SetClockOffsetRequest, call: Call) -> pb.SetClockOffsetResponse:
+        """Move the tenant's clock; the gateway asks for test practices only."""
+        table = tables.tenants
+        row = insert(table).values(tenant_id=call.tenant_id, clock_offset_seconds=request.offset_seconds)
+        moved = row.on_conflict_do_update(
+            index_elements=[table.c.tenant_id], set_={"clock_offset_seconds": request.offset_seconds}
+        )
+        call.session.execute(moved)
+        return pb.SetClockOffsetResponse(offset_seconds=request.offset_seconds)
+
+    @stream
+    def ReadEvents(self, request: pb.ReadEventsRequest, context: Context) -> Iterator[pb.ReadEventsResponse]:
+        """Send the log in order of position, of all tenants, in short reads that never hold a snapshot open."""
+        position = request.after_position
+        while rows := _read(context.runtime, position, list(request.types)):
+            yield from rows
+            position = rows[-1].position
+
+
+def _read(runtime: Any, position: int, types: list[str]) -> list[pb.ReadEventsResponse]:
+    table = tables.events
+    query = select(table).where(table.c.position > position).order_by(table.c.position).limit(BATCH)
+    if types:
+        query = query.where(table.c.type.in_(types))
+    with runtime.relay_database.engine.begin() as connection:
+        return [_message(connection, runtime, row) for row in connection.execute(query).mappings()]
+
+
+def _message(connection: Any, runtime: Any, row: Any) -> pb.ReadEventsResponse:
+    payload = row["payload"]
+    if row["subject_id"] is not None:
+        payload = subjects.open_payload(connection, runtime.keys, row["tenant_id"], row["subject_id"], payload)
+    return pb.ReadEventsResponse(
+        position=row["position"],
+        event_id=str(row["id"]),
+        tenant_id=str(row["tenant_id"]),
+        type=row["type"],
+        aggregate=row["aggregate"],
+        aggregate_id=str(row["aggregate_id"]),
+        epoch=row["epoch"],
+        version=row["version"],
+        occurred_time=instant(row["occurred_at"]),
+        payload=payload,
+        actor=row["actor"],
+        correlation_id=row["correlation_id"],
+    )

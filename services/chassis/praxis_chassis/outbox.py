@@ -1,0 +1,177 @@
+"""The relay's view of the event log: what is unpublished, in what order, and whether the stream went back."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from praxis_chassis import clock, subjects, tables
+from praxis_chassis.service import Runtime
+
+LEADER_LOCK = 7261002
+SWEEP_SECONDS = 30.0
+# A transaction that took its position early may commit late; so far back every poll looks.
+LATE_POSITIONS = 2000
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One event that waits to be published, its body opened."""
+
+    event_id: UUID
+    tenant_id: UUID
+    position: int
+    tenant_sequence: int
+    source: str
+    subject: str
+    type: str
+    aggregate: str
+    aggregate_id: UUID
+    epoch: int
+    version: int
+    actor: str
+    origin: str
+    correlation_id: str
+    causation_id: str
+    traceparent: str
+    occurred_at: datetime
+    erased: bool
+    payload: bytes
+
+    @property
+    def message_id(self) -> str:
+        """What the stream tells duplicates by; a blanked event is another message than the one it replaces."""
+        return f"{self.event_id}-erased" if self.erased else str(self.event_id)
+
+
+class Outbox:
+    """Reads and marks the event log as the relay's role."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.leader: Connection | None = None
+        self.low = 0
+        self.swept = 0.0
+
+    def lead(self) -> bool:
+        """Try to become the one relay of this service; the lock lives as long as its connection."""
+        self.resign()
+        connection = self.runtime.relay_database.engine.connect()
+        if connection.execute(text(f"SELECT pg_try_advisory_lock({LEADER_LOCK})")).scalar():
+            connection.commit()
+            self.leader, self.low, self.swept = connection, 0, 0.0
+            return True
+        connection.close()
+        return False
+
+    def resign(self) -> None:
+        """Let another instance lead."""
+        if self.leader is not None:
+            self.leader.invalidate()
+            self.leader.close()
+            self.leader = None
+
+    def fetch(self, limit: int) -> list[Pending]:
+        """Return unpublished events in order of position, numbered per tenant without gaps."""
+        if self.leader is None:
+            return []
+        if time.monotonic() - self.swept > SWEEP_SECONDS:
+            self.low, self.swept = 0, time.monotonic()
+        table = tables.events
+        query = (
+            select(table)
+            .where(table.c.published_at.is_(None), table.c.position > self.low)
+            .order_by(table.c.position)
+            .limit(limit)
+        )
+        with self.leader.begin():
+            rows = [dict(row) for row in self.leader.execute(query).mappings()]
+            self._number(self.leader, [row for row in rows if row["tenant_sequence"] is None])
+            return [self._pending(self.leader, row) for row in rows]
+
+    def _number(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+        counters = tables.tenant_sequences
+        for tenant in {row["tenant_id"] for row in rows}:
+            mine = [row for row in rows if row["tenant_id"] == tenant]
+            add = insert(counters).values(tenant_id=tenant, last=len(mine))
+            taken = add.on_conflict_do_update(
+                index_elements=[counters.c.tenant_id], set_={"last": counters.c.last + len(mine)}
+            ).returning(counters.c.last)
+            first = connection.execute(taken).scalar_one() - len(mine) + 1
+            for number, row in enumerate(mine, first):
+                row["tenant_sequence"] = number
+        if rows:
+            connection.execute(
+                text("UPDATE events SET tenant_sequence = :number WHERE tenant_id = :tenant AND id = :event"),
+                [{"number": row["tenant_sequence"], "tenant": row["tenant_id"], "event": row["id"]} for row in rows],
+            )
+
+    def _pending(self, connection: Connection, row: dict[str, Any]) -> Pending:
+        payload = row["payload"]
+        if row["subject_id"] is not None:
+            keys = self.runtime.keys
+            payload = subjects.open_payload(connection, keys, row["tenant_id"], row["subject_id"], payload)
+        names = (
+            "tenant_id", "position", "tenant_sequence", "subject", "type", "aggregate", "aggregate_id", "epoch",
+            "version", "actor", "origin", "correlation_id", "causation_id", "traceparent", "occurred_at", "erased",
+        )  # fmt: skip
+        values = {name: row[name] for name in names}
+        return Pending(event_id=row["id"], source=self.runtime.service.name, payload=payload, **values)
+
+    def mark(self, published: Sequence[tuple[Pending, int, bool]]) -> None:
+        """Mark what the stream acknowledged; when the stream is shorter than it was, publish its lost tail again."""
+        if not published or self.leader is None:
+            return
+        statement = text(
+            "UPDATE events SET published_at = :at, stream_seq = :sequence WHERE tenant_id = :tenant AND id = :event"
+        )
+        fresh = [sequence for _, sequence, duplicate in published if not duplicate]
+        with self.leader.begin():
+            self._notice_loss(self.leader, min(fresh, default=0))
+            rows = [
+                {"at": clock.wall(), "sequence": sequence, "tenant": event.tenant_id, "event": event.event_id}
+                for event, sequence, _ in published
+            ]
+            self.leader.execute(statement, rows)
+        self.low = max(self.low, max(event.position for event, _, _ in published) - LATE_POSITIONS)
+
+    def _notice_loss(self, connection: Connection, lowest_new: int) -> None:
+        table = tables.events
+        highest = connection.execute(select(func.max(table.c.stream_seq))).scalar() or 0
+        if not lowest_new or lowest_new > highest:
+            return
+        lost = update(table).where(table.c.stream_seq >= lowest_new).values(published_at=None, stream_seq=None)
+        count = connection.execute(lost).rowcount
+        self.low = 0
+        self.swept = 0.0
+        log.error("stream went back; its lost tail is published again", extra={"sequence": lowest_new, "count": count})
+
+    def to_blank(self) -> list[tuple[int, list[UUID]]]:
+        """Return the stream messages whose person was erased since they were published."""
+        if self.leader is None:
+            return []
+        table = tables.events
+        query = select(table.c.stream_seq, table.c.id).where(
+            table.c.erased, table.c.blanked_at.is_(None), table.c.published_at.is_not(None)
+        )
+        with self.leader.begin():
+            return [(row.stream_seq, [row.id]) for row in self.leader.execute(query.limit(100))]
+
+    def blanked(self, event_ids: Sequence[UUID]) -> None:
+        """Note that messages are gone from the stream, so that their bodiless successors are published."""
+        if self.leader is None:
+            return
+        table = tables.events
+        values = {"blanked_at": clock.wall(), "published_at": None, "stream_seq": None}
+        with self.leader.begin():
+            self.leader.execute(update(table).where(table.c.id.in_(event_ids)).values(values))
+        self.low = 0

@@ -1,0 +1,102 @@
+"""Keyset paging: a page token is the sort key of the last row shown, so that pages never shift."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+import orjson
+from praxis.type.v1 import errors_pb2 as common
+from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from praxis_chassis.errors import common_error
+
+DEFAULT_SIZE, LARGEST_SIZE = 50, 500
+T = TypeVar("T")
+
+
+class PageRequest(Protocol):
+    """What a list request of any service carries."""
+
+    page_size: int
+    page_token: str
+
+
+Key = InstrumentedAttribute[Any] | ColumnElement[Any]
+
+
+def page(
+    session: Session,
+    query: Select[T],
+    *,
+    order: Sequence[Key],
+    request: PageRequest,
+    descending: bool = False,
+) -> tuple[list[T], str]:
+    """Return one page and the token of the next, empty on the last; the last key of `order` must be unique."""
+    size = min(request.page_size or DEFAULT_SIZE, LARGEST_SIZE)
+    shape = _shape(order, descending)
+    if request.page_token:
+        query = query.where(_after(order, _decode(request.page_token, shape, order), descending))
+    keys = [key.desc() if descending else key.asc() for key in order]
+    rows = list(session.scalars(query.order_by(*keys).limit(size + 1)))
+    if len(rows) <= size:
+        return rows, ""
+    last = [getattr(rows[size - 1], str(getattr(key, "key", key))) for key in order]
+    return rows[:size], _encode(last, shape)
+
+
+def _after(order: Sequence[Key], values: Sequence[Any], descending: bool) -> ColumnElement[bool]:
+    cases = []
+    for index, key in enumerate(order):
+        same = [earlier == value for earlier, value in zip(order[:index], values, strict=False)]
+        beyond = key < values[index] if descending else key > values[index]
+        cases.append(and_(*same, beyond))
+    return or_(*cases)
+
+
+def _shape(order: Sequence[Key], descending: bool) -> str:
+    text = ",".join(str(key) for key in order) + str(descending)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _encode(values: Sequence[Any], shape: str) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([shape, *map(_plain, values)])).decode().rstrip("=")
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def _decode(token: str, shape: str, order: Sequence[Key]) -> list[Any]:
+    try:
+        padded = token + "=" * (-len(token) % 4)
+        found, *values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if found != shape or len(values) != len(order):
+            raise ValueError(token)
+        return [_typed(key, value) for key, value in zip(order, values, strict=True)]
+    except (ValueError, TypeError):
+        raise common_error(common.COMMON_ERROR_REASON_PAGE_TOKEN_INVALID) from None
+
+
+def _typed(key: Key, value: Any) -> Any:
+    kind = key.type.python_type
+    readers: dict[type[Any], Any] = {
+        UUID: UUID,
+        datetime: datetime.fromisoformat,
+        date: date.fromisoformat,
+        Decimal: Decimal,
+    }
+    if value is None:
+        raise ValueError("a sort key cannot be empty")
+    if kind in readers:
+        return readers[kind](value)
+    if kind in (str, int) and not isinstance(value, kind):
+        raise ValueError("the token holds a value of another kind")
+    return value

@@ -1,0 +1,43 @@
+"""Texts for people: one JSON catalog per service and locale, looked up by error reason or template id."""
+
+from __future__ import annotations
+
+import json
+import logging
+import string
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+OWN = Path(__file__).parent / "text"
+log = logging.getLogger(__name__)
+
+
+class _Gaps(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+class Catalog:
+    """The texts of a service over those of the chassis; English stands in for what a locale lacks."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folders = [OWN, *([folder] if folder else [])]
+
+    @cached_property
+    def locales(self) -> Mapping[str, Mapping[str, str]]:
+        """All texts by locale and key."""
+        found: dict[str, dict[str, str]] = {}
+        for folder in self.folders:
+            for path in sorted(folder.glob("*.json")):
+                found.setdefault(path.stem, {}).update(json.loads(path.read_text(encoding="utf-8")))
+        return found
+
+    def render(self, locale: str, key: str, arguments: Mapping[str, str]) -> str:
+        """Return the text of a key with its arguments; an unknown key is logged and shown as words."""
+        for name in (locale, locale.split("-")[0], "en"):
+            text = self.locales.get(name, {}).get(key)
+            if text is not None:
+                return string.Formatter().vformat(text, (), _Gaps(arguments))
+        log.warning("text is missing", extra={"text_key": key})
+        return key.replace("_", " ").capitalize() + "."
