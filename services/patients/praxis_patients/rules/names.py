@@ -1,0 +1,28 @@
+"""Names as they are shown, sorted and compared."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+_APOSTROPHES = str.maketrans("", "", "'’‘`´ʼ")
+
+
+def plain(text: str) -> str:
+    """Return the text without accents, case, apostrophes and punctuation, words parted by one space."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    letters = "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_LETTERS)
+    kept = "".join(c if c.isalnum() else " " for c in letters.translate(_APOSTROPHES))
+    return " ".join(kept.split())
+
+
+def words(*texts: str) -> frozenset[str]:
+    return frozenset(word for text in texts for word in plain(text).split())
+
+
+def person_display_name(family: str, given: Sequence[str], prefix: str = "", suffix: str = "") -> str:
+    """Return the name in the order in which it is spoken."""
+    return " ".join(part.strip() for part in (prefix, *given, family, suffix) if part.strip())
+
+
+def person_sort_name(family: str, given: Iterable[str]) -> str:
+    return plain(f"{family} {' '.join(given)}")

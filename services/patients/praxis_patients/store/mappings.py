@@ -1,0 +1,72 @@
+"""How the resources of patients correspond to their messages, declared once for replies and events."""
+
+from __future__ import annotations
+
+from praxis.patients.v1 import coverage_pb2, party_pb2, patient_pb2, practice_pb2, practitioner_pb2
+from praxis_chassis.mapping import Mapping, Special
+
+from praxis_patients.store.models import (
+    Coverage,
+    Location,
+    Party,
+    Patient,
+    Practice,
+    Practitioner,
+    Referrer,
+    Responsibility,
+)
+
+
+def _human(patient: Patient) -> patient_pb2.HumanProfile | None:
+    """Return the profile with what has columns of its own; of the government number only the end is shown."""
+    if patient.human is None:
+        return None
+    profile = patient_pb2.HumanProfile()
+    profile.CopyFrom(patient.human)
+    profile.party_id = str(patient.party_id or "")
+    profile.government_id_last_four = patient.government_id.last_four if patient.government_id else ""
+    return profile
+
+
+def _set_human(patient: Patient, profile: patient_pb2.HumanProfile | None) -> None:
+    if profile is None:
+        patient.human = None
+        return
+    stored = patient_pb2.HumanProfile()
+    stored.CopyFrom(profile)
+    for name in ("government_id", "government_id_last_four", "party_id"):
+        stored.ClearField(name)
+    patient.human = stored
+
+
+def _references(patient: Patient) -> list[patient_pb2.ExternalReference]:
+    return [patient_pb2.ExternalReference(system=row.system, value=row.value) for row in patient.references]
+
+
+def _responsibilities(patient: Patient) -> list[patient_pb2.Responsibility]:
+    return [RESPONSIBILITY.message(row) for row in patient.responsibilities]
+
+
+def _party_name(row: Responsibility) -> str:
+    return row.party.display_name
+
+
+PRACTICE = Mapping(Practice, practice_pb2.Practice)
+LOCATION = Mapping(Location, practice_pb2.Location)
+PRACTITIONER = Mapping(Practitioner, practitioner_pb2.Practitioner, read_only={"display_name"})
+REFERRER = Mapping(Referrer, practitioner_pb2.Referrer, read_only={"display_name"})
+PARTY = Mapping(Party, party_pb2.Party, read_only={"state", "display_name", "patient_id"})
+RESPONSIBILITY = Mapping(
+    Responsibility, patient_pb2.Responsibility, special={"party_display_name": Special(read=_party_name)}
+)
+PATIENT = Mapping(
+    Patient,
+    patient_pb2.Patient,
+    read_only={"chart_number", "state", "display_name", "deceased_date"},
+    special={
+        "human": Special(read=_human, write=_set_human),
+        "external_refs": Special(read=_references, write=Patient.set_references),
+        "responsibilities": Special(read=_responsibilities),
+    },
+)
+COVERAGE = Mapping(Coverage, coverage_pb2.Coverage, read_only={"state"})

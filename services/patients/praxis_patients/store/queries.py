@@ -1,0 +1,122 @@
+"""Named questions to the tables of patients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from praxis.patients.v1 import patient_pb2
+from praxis_chassis.database import uuid_of
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy.orm import Session
+
+from praxis_patients.rules.search import Key, Purpose, Term, prefix_end
+from praxis_patients.store.models import (
+    Coverage,
+    Location,
+    Party,
+    PartyKey,
+    Patient,
+    PatientKey,
+    PatientReference,
+    Practice,
+    Responsibility,
+)
+
+HIDDEN = (patient_pb2.PATIENT_STATE_MERGED, patient_pb2.PATIENT_STATE_ERASED)
+MOST_CANDIDATES = 300
+
+
+def first_practice(session: Session) -> Practice | None:
+    return session.scalars(select(Practice).order_by(Practice.create_time, Practice.id).limit(1)).first()
+
+
+def first_time_zone(session: Session) -> str:
+    """Return the zone of the oldest location, whose day counts where none is named; UTC before there is one."""
+    oldest = select(Location.time_zone).order_by(Location.create_time, Location.id).limit(1)
+    return session.scalars(oldest).first() or "UTC"
+
+
+def _holds(key: Key, table: type[PatientKey] | type[PartyKey]) -> ColumnElement[bool]:
+    if not key.prefix:
+        return and_(table.purpose == key.purpose.value, table.value == key.value)
+    between = and_(table.value >= key.value, table.value < prefix_end(key.value))
+    return and_(table.purpose == key.purpose.value, between)
+
+
+def patients_with(term: Term) -> ColumnElement[bool]:
+    """Return the condition that a patient has one of the keys of a term."""
+    found = select(PatientKey.patient_id).where(or_(*(_holds(key, PatientKey) for key in term)))
+    return Patient.id.in_(found)
+
+
+def parties_with(term: Term) -> ColumnElement[bool]:
+    found = select(PartyKey.party_id).where(or_(*(_holds(key, PartyKey) for key in term)))
+    return Party.id.in_(found)
+
+
+def answered_by(party_id: UUID) -> ColumnElement[bool]:
+    """Return the condition that a party answers for a patient, at any time."""
+    return exists().where(Responsibility.patient_id == Patient.id, Responsibility.party_id == party_id)
+
+
+def referenced(system: str, value: str) -> ColumnElement[bool]:
+    """Return the condition that another system knows a patient, by one number or by any."""
+    found = select(PatientReference.patient_id).where(PatientReference.system == system)
+    return Patient.id.in_(found.where(PatientReference.value == value) if value else found)
+
+
+def owner_of_reference(session: Session, system: str, value: str) -> UUID | None:
+    query = select(PatientReference.patient_id)
+    return session.scalars(query.where(PatientReference.system == system, PatientReference.value == value)).first()
+
+
+def candidates(session: Session, patient_id: UUID, blocks: Iterable[str]) -> Sequence[Patient]:
+    """Return other patients that share a blocking key."""
+    shared = select(PatientKey.patient_id).where(
+        PatientKey.purpose == Purpose.BLOCK.value, PatientKey.value.in_(list(blocks)), PatientKey.patient_id != patient_id
+    )
+    query = select(Patient).where(Patient.id.in_(shared), Patient.state.not_in(HIDDEN))
+    return session.scalars(query.order_by(Patient.id).limit(MOST_CANDIDATES)).all()
+
+
+def patients_of_party(session: Session, party_id: UUID) -> Sequence[Patient]:
+    return session.scalars(select(Patient).where(answered_by(party_id)).order_by(Patient.id)).all()
+
+
+def parties(session: Session, ids: Iterable[UUID]) -> dict[UUID, Party]:
+    return {party.id: party for party in session.scalars(select(Party).where(Party.id.in_(list(ids))))}
+
+
+def coverages_of(session: Session, patient_id: UUID) -> Sequence[Coverage]:
+    return session.scalars(select(Coverage).where(Coverage.patient_id == patient_id).order_by(Coverage.rank)).all()
+
+
+def party_serves_others(session: Session, party_id: UUID, patient_id: UUID) -> bool:
+    """Tell whether a party answers for, insures or is another patient than this one."""
+    open_patients = Patient.state != patient_pb2.PATIENT_STATE_ERASED
+    others = [
+        exists().where(
+            Responsibility.party_id == party_id,
+            Responsibility.patient_id != patient_id,
+            Responsibility.patient_id == Patient.id,
+            open_patients,
+        ),
+        exists().where(
+            Coverage.subscriber_party_id == party_id,
+            Coverage.patient_id != patient_id,
+            Coverage.patient_id == Patient.id,
+            open_patients,
+        ),
+        exists().where(Patient.party_id == party_id, Patient.id != patient_id, open_patients),
+    ]
+    return bool(session.execute(select(or_(*others))).scalar())
+
+
+def listed(*conditions: Any) -> Select[tuple[Patient]]:
+    return select(Patient).where(*conditions)
+
+
+def by_id(identifier: str) -> UUID:
+    return uuid_of(identifier)
