@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from praxis_chassis.keys import make_keys_file
 from praxis_chassis.settings import Settings
 from praxis_chassis.testing import ServiceUnderTest

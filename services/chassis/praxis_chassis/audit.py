@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from praxis.policy.v1 import policy_pb2
 from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from praxis.policy.v1 import policy_pb2
 from praxis_chassis import clock, tables
 from praxis_chassis.context import Context
 from praxis_chassis.types import new_id

@@ -18,13 +18,13 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import code_pb2
 from opentelemetry.trace import SpanKind
-from praxis.policy.v1 import policy_pb2
-from praxis.type.v1 import errors_pb2 as common
 from psycopg import errors as pg
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
+from praxis.policy.v1 import policy_pb2
+from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis import audit, events, idempotency, telemetry
 from praxis_chassis.context import Actor, Context
 from praxis_chassis.errors import CallFailed, DomainError, Violation, common_error, refuse, status_of
@@ -126,7 +126,7 @@ class Boundary:
                 reply = self._admitted(method, request, context)
                 self._count(method, "OK", started)
                 return reply
-            except Exception as failure:
+            except Exception as failure:  # noqa: BLE001 - every failure becomes a status here
                 failed = self._failed(failure, method, metadata.get("x-locale", "en"))
                 self._count(method, code_pb2.Code.Name(failed.status.code), started)
                 raise failed from None
@@ -139,7 +139,7 @@ class Boundary:
             self._authorize(method, context)
             validate(request)
             yield from method.function(request, context)
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001 - every failure becomes a status here
             raise self._failed(failure, method, metadata.get("x-locale", "en")) from None
 
     def _count(self, method: Method, code: str, started: float) -> None:
@@ -246,7 +246,7 @@ def validate(request: Message) -> None:
         proto = item.proto
         path = ".".join(
             f"{element.field_name}[{element.subscript.value}]" if element.subscript else element.field_name
-            for element in proto.field.elements
+            for element in (proto.field.elements if proto.field else ())
         )
         violations.append(Violation(path, proto.rule_id.replace(".", "_").upper(), text=_sentence(proto.message)))
     raise refuse(violations)

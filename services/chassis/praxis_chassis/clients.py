@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import grpc
-from praxis.operations.v1 import operations_service_pb2, operations_service_pb2_grpc
 
+from praxis.operations.v1 import operations_service_pb2, operations_service_pb2_grpc
 from praxis_chassis.settings import SettingsError
 from praxis_chassis.tokens import Minter
 

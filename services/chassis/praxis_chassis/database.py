@@ -12,7 +12,6 @@ import orjson
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
-from praxis.type.v1 import errors_pb2 as common
 from sqlalchemy import (
     BigInteger,
     DateTime,
@@ -31,6 +30,7 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 
+from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis import clock
 from praxis_chassis.context import Context, context_of
 from praxis_chassis.errors import common_error, invalid, not_found
@@ -160,7 +160,7 @@ class Aggregate(Tenanted):
     update_time: Mapped[datetime] = mapped_column(DateTime(timezone=True), sort_order=92)
 
     @declared_attr.directive
-    def __mapper_args__(cls) -> dict[str, Any]:
+    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 - SQLAlchemy gives the class
         return {"version_id_col": cls.version, "version_id_generator": False}
 
     @property
@@ -268,7 +268,7 @@ def _stamp(session: Session, _flush: Any, _instances: Any) -> None:
         return
     moment = clock.now(session)
     for entity in session.new:
-        if isinstance(entity, Tenanted) and entity.tenant_id is None:
+        if isinstance(entity, Tenanted) and getattr(entity, "tenant_id", None) is None:
             entity.tenant_id = context.tenant
         if isinstance(entity, Aggregate):
             _stamp_new(entity, moment)
@@ -278,13 +278,13 @@ def _stamp(session: Session, _flush: Any, _instances: Any) -> None:
 
 
 def _stamp_new(entity: Aggregate, moment: datetime) -> None:
-    entity.id = entity.id or new_id()
-    entity.version = entity.version or 1
-    entity.create_time = entity.create_time or moment
+    fresh: Any = entity
+    fresh.id = fresh.id or new_id()
+    fresh.version = fresh.version or 1
+    fresh.create_time = fresh.create_time or moment
     entity.update_time = moment
 
 
 def count(session: Session, entity: type[Any], *conditions: Any) -> int:
     """Count the tenant's rows that meet the conditions."""
     return int(session.execute(select(func.count()).select_from(entity).where(*conditions)).scalar_one())
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 from google.protobuf import descriptor
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
+
 from praxis.policy.v1 import policy_pb2
 from praxis.type.v1 import errors_pb2 as common
-
 from praxis_chassis.texts import Catalog
 
 
@@ -20,9 +20,9 @@ from praxis_chassis.texts import Catalog
 class Violation:
     """One invalid field: its path in the request, the reason and the arguments of the reason's text."""
 
-    field: str
+    path: str
     reason: str
-    arguments: dict[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
 
 
@@ -56,7 +56,9 @@ class CallFailed(Exception):
 
 def common_error(reason: int, **metadata: object) -> DomainError:
     """Return a refusal whose reason every service shares."""
-    return DomainError(reason, enum=common.CommonErrorReason, **metadata)
+    error = DomainError(reason, enum=common.CommonErrorReason)
+    error.metadata = {key: str(value) for key, value in metadata.items()}
+    return error
 
 
 def not_found(resource: str, identifier: object) -> DomainError:
@@ -71,9 +73,7 @@ def invalid(path: str, reason: str, **arguments: object) -> DomainError:
 
 def refuse(violations: Sequence[Violation]) -> DomainError:
     """Return the answer for several invalid fields at once."""
-    return DomainError(
-        common.COMMON_ERROR_REASON_INVALID_REQUEST, enum=common.CommonErrorReason, violations=violations
-    )
+    return DomainError(common.COMMON_ERROR_REASON_INVALID_REQUEST, enum=common.CommonErrorReason, violations=violations)
 
 
 @lru_cache(maxsize=512)
@@ -95,7 +95,7 @@ def status_of(error: DomainError, enum: Any, domain: str, catalog: Catalog, loca
         request = error_details_pb2.BadRequest()
         for item in error.violations:
             text = item.text or catalog.render(locale, item.reason, item.arguments)
-            request.field_violations.add(field=item.field, reason=item.reason, description=text)
+            request.field_violations.add(field=item.path, reason=item.reason, description=text)
         status.details.add().Pack(request)
     for detail in error.details:
         status.details.add().Pack(detail)

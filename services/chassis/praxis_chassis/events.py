@@ -14,11 +14,11 @@ from uuid import UUID
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from praxis.event.v1 import event_pb2
 from sqlalchemy import insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from praxis.event.v1 import event_pb2
 from praxis_chassis import clock, subjects, tables
 from praxis_chassis.context import Context, context_of
 from praxis_chassis.database import Aggregate, bump
@@ -219,4 +219,3 @@ def message_class(name: str) -> Any:
     if re.fullmatch(r"praxis\.[a-z]+\.v\d+", package):
         import_module(f"{package}.events_pb2")
     return GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(name))
-

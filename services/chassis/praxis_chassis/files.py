@@ -12,11 +12,11 @@ from typing import Protocol
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
-from praxis.type.v1 import type_pb2
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from praxis.type.v1 import type_pb2
 from praxis_chassis import tables
 from praxis_chassis.context import context_of
 from praxis_chassis.errors import not_found

@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from google.protobuf.message import Message
-from praxis.type.v1 import errors_pb2 as common
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis import clock, tables
 from praxis_chassis.context import Context
 from praxis_chassis.errors import common_error

@@ -224,9 +224,7 @@ def _buried(runtime: Any, tenant_id: UUID, source: str, aggregate: str, aggregat
     with runtime.database.transaction(_tenant_context(runtime, tenant_id)) as session:
         rows = session.execute(
             select(letters)
-            .where(
-                letters.c.source == source, letters.c.aggregate == aggregate, letters.c.aggregate_id == aggregate_id
-            )
+            .where(letters.c.source == source, letters.c.aggregate == aggregate, letters.c.aggregate_id == aggregate_id)
             .order_by(letters.c.epoch, letters.c.version)
         ).mappings()
         return [_dug_up(row) for row in rows]
@@ -241,4 +239,3 @@ def _dug_up(row: Any) -> Envelope:
 
 def _tenant_context(runtime: Any, tenant_id: UUID) -> Context:
     return Context(tenant_id=tenant_id, actor=Actor("system", runtime.service.name), runtime=runtime)
-

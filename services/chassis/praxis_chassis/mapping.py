@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping as MappingType
+from collections.abc import Callable, Collection
+from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from praxis.type.v1 import type_pb2
 from sqlalchemy import Date, DateTime, Numeric, inspect
 from sqlalchemy import types as sqltypes
 from sqlalchemy.orm import object_session
 
+from praxis.type.v1 import type_pb2
 from praxis_chassis.database import Aggregate
 from praxis_chassis.errors import invalid
 from praxis_chassis.types import Money, decimals
@@ -118,8 +119,8 @@ class Mapping(Generic[E, M]):
     ) -> None:
         self.entity, self.message_type = entity, message
         self.special = dict(special or {})
-        self.descriptor: Descriptor = message.DESCRIPTOR
-        self.fields: dict[str, FieldDescriptor] = dict(self.descriptor.fields_by_name)
+        self.descriptor = message.DESCRIPTOR
+        self.fields: dict[str, Any] = dict(self.descriptor.fields_by_name)
         self.read_only = OWN | set(read_only) | {n for n, s in self.special.items() if s.write is None}
         unknown = (set(read_only) | set(self.special)) - set(self.fields)
         missing = [n for n in self.fields if n not in self.special and not hasattr(entity, n)]
@@ -152,7 +153,7 @@ class Mapping(Generic[E, M]):
 
     def apply(self, entity: E, message: M, paths: Collection[str] | None = None) -> None:
         """Write the writable fields, or those of an update mask, onto an entity."""
-        for name in paths if paths else self.fields:
+        for name in paths or self.fields:
             root = name.split(".")[0]
             if root not in self.fields:
                 raise invalid(name, "UNKNOWN_FIELD")

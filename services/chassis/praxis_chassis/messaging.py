@@ -125,7 +125,7 @@ class Relay:
                 while not stop.is_set():
                     if not await self.step():
                         await _pause(stop, POLL_SECONDS)
-            except Exception as failure:  # noqa: BLE001 - the relay outlives every failure of its neighbors
+            except Exception as failure:
                 log.warning("relay paused", extra={"failure": type(failure).__name__}, exc_info=self.runtime.verbose)
                 await _pause(stop, 0.5)
         await asyncio.to_thread(self.log.resign)
@@ -142,7 +142,9 @@ class Relay:
         for event in batch:
             lanes[event.aggregate_id].append(event)
         published: list[tuple[Pending, int, bool]] = []
-        results = await asyncio.gather(*(self._lane(lane, published) for lane in lanes.values()), return_exceptions=True)
+        results = await asyncio.gather(
+            *(self._lane(lane, published) for lane in lanes.values()), return_exceptions=True
+        )
         await asyncio.to_thread(self.log.mark, published)
         for result in results:
             if isinstance(result, BaseException):
@@ -192,9 +194,7 @@ class Consumer:
             except nats.js.errors.NotFoundError:
                 await _pause(stop, 0.3)
             except Exception as failure:  # noqa: BLE001 - the consumer outlives every failure
-                log.warning(
-                    "consumer paused", extra={"failure": type(failure).__name__, "stream": self.source}
-                )
+                log.warning("consumer paused", extra={"failure": type(failure).__name__, "stream": self.source})
                 await _pause(stop, 0.5)
 
     async def _subscribe(self) -> JetStreamContext.PullSubscription:
@@ -237,7 +237,7 @@ class Consumer:
         try:
             envelope = envelope_of(message)
         except ValueError as failure:
-            log.error("event without usable headers was passed over", extra={"failure": str(failure)})  # noqa: TRY400
+            log.error("event without usable headers was passed over", extra={"failure": str(failure)})
             return Verdict.DONE
         with telemetry.span(
             f"apply {envelope.type}", SpanKind.CONSUMER, envelope.traceparent, event_id=str(envelope.event_id)

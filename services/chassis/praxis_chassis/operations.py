@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from praxis.operations.v1 import operations_service_pb2 as pb
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
+from praxis.operations.v1 import operations_service_pb2 as pb
 from praxis_chassis import subjects, tables
 from praxis_chassis.context import Context
 from praxis_chassis.mapping import instant

@@ -11,10 +11,10 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import orjson
-from praxis.type.v1 import errors_pb2 as common
 from sqlalchemy import ColumnElement, Select, and_, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis.errors import common_error
 
 DEFAULT_SIZE, LARGEST_SIZE = 50, 500

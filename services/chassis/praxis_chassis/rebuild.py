@@ -44,7 +44,7 @@ def _empty(runtime: Runtime) -> None:
     engine = create_engine(driver_url(runtime.settings.database_owner_url))
     names = ", ".join([*runtime.service.projections, *CONSUMER_TABLES])
     with engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {names}"))  # noqa: S608 - names come from the service's own declaration
+        connection.execute(text(f"TRUNCATE {names}"))
     engine.dispose()
 
 

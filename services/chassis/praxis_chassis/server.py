@@ -15,8 +15,8 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import code_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from praxis.type.v1 import errors_pb2 as common
 
+from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis import migrations
 from praxis_chassis.boundary import Boundary, Method
 from praxis_chassis.errors import CallFailed, common_error, status_of
@@ -36,7 +36,7 @@ OPTIONS = [
 ]
 
 
-class _Handlers(grpc.GenericRpcHandler):
+class _Handlers(grpc.GenericRpcHandler[Any, Any]):
     """Routes every RPC of the contract to the boundary."""
 
     def __init__(self, boundary: Boundary) -> None:
@@ -62,7 +62,8 @@ def _unary(boundary: Boundary, method: Method) -> Callable[[Any, grpc.ServicerCo
         try:
             reply = boundary.call(method.full_name, request, _metadata(context), context.time_remaining())
         except CallFailed as failure:
-            return _refuse(context, failure.status)
+            _refuse(context, failure.status)
+            return None
         if reply.replayed:
             context.set_trailing_metadata((("x-idempotent-replay", "true"),))
         return reply.message
@@ -85,7 +86,7 @@ def _refuse(context: grpc.ServicerContext, status: status_pb2.Status) -> None:
     context.abort(CODES.get(status.code, grpc.StatusCode.UNKNOWN), code_pb2.Code.Name(status.code))
 
 
-class _Admission(grpc.ServerInterceptor):
+class _Admission(grpc.ServerInterceptor[Any, Any]):
     """Refuses calls beyond a limit at once, so that those accepted are answered in time."""
 
     def __init__(self, runtime: Runtime, limit: int) -> None:
@@ -104,7 +105,8 @@ class _Admission(grpc.ServerInterceptor):
                 full = self.running >= self.limit
                 self.running += not full
             if full:
-                return _refuse(context, self.status)
+                _refuse(context, self.status)
+                return None
             try:
                 return handler.unary_unary(request, context)
             finally:
@@ -164,7 +166,7 @@ class Probes:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is inherited
                 """Keep probes out of the log."""
 
         self.http = ThreadingHTTPServer((host, int(port)), Answer)

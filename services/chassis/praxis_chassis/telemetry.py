@@ -22,8 +22,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 # What a log line or a span may carry; anything else is dropped, because it may say who somebody is.
 ALLOWED = frozenset(
     {
-        "aggregate", "applied", "attempts", "check", "code", "count", "duration_ms", "event_id", "event_type", "failure",
-        "file", "host", "job", "method", "path", "port", "position", "reason", "request_id", "route", "sequence",
+        "aggregate", "applied", "attempts", "check", "code", "count", "duration_ms", "event_id", "event_type",
+        "failure", "file", "host", "job", "method", "path", "port", "position", "reason", "request_id", "route", "sequence",
         "service", "setting", "state", "status", "stream", "tenant_id", "text_key", "url_scheme", "version",
     }
 )  # fmt: skip

@@ -14,10 +14,10 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from sqlalchemy import func, select
 
-from praxis_chassis import app, inbox, outbox, tables
+from praxis_chassis import app, clock, inbox, subjects, tables
 from praxis_chassis.boundary import Method
 from praxis_chassis.context import system_context
-from praxis_chassis.events import Envelope, event_type
+from praxis_chassis.events import Envelope, event_type, message_class
 from praxis_chassis.inbox import Verdict
 from praxis_chassis.messaging import Worker
 from praxis_chassis.server import STATUS_KEY, Server
@@ -95,7 +95,7 @@ class TenantUnderTest:
         method: Method = under.methods[name]
         granted = under.permissions if permissions is None else permissions
         token = under.minter.mint(tenant_id=self.id, subject=subject, kind=kind, permissions=granted)
-        metadata = [("authorization", f"Bearer {token}"), ("x-locale", locale), ("x-idempotency-key", key)]
+        metadata = (("authorization", f"Bearer {token}"), ("x-locale", locale), ("x-idempotency-key", key))
         invoke = under.channel.unary_unary(
             f"/{method.full_name}", type(request).SerializeToString, method.reply.FromString
         )
@@ -122,7 +122,7 @@ class TenantUnderTest:
             correlation_id=str(new_id()),
             causation_id="",
             traceparent="",
-            occurred_at=outbox.clock.wall(),
+            occurred_at=clock.wall(),
             payload=event.SerializeToString(),
         )
         runtime = self.under_test.runtime
@@ -144,8 +144,6 @@ class TenantUnderTest:
 
     def events(self, kind: type[Message] | None = None) -> list[Message]:
         """Return the tenant's recorded events in order, opened."""
-        from praxis_chassis.events import message_class
-
         query = select(tables.events).where(tables.events.c.tenant_id == self.id).order_by(tables.events.c.position)
         runtime, found = self.under_test.runtime, []
         with runtime.relay_database.engine.begin() as connection:
@@ -170,14 +168,12 @@ class TenantUnderTest:
 
 
 def _opened(runtime: Runtime, connection: Any, row: Any) -> bytes:
-    from praxis_chassis import subjects
-
     if row["subject_id"] is None:
         return bytes(row["payload"])
     return subjects.open_payload(connection, runtime.keys, row["tenant_id"], row["subject_id"], row["payload"])
 
 
-def _refused(failure: grpc.RpcError) -> Refused:
+def _refused(failure: Any) -> Refused:
     status = status_pb2.Status()
     for key, value in failure.trailing_metadata() or ():
         if key == STATUS_KEY:

@@ -35,7 +35,7 @@ class Catalog:
 
     def render(self, locale: str, key: str, arguments: Mapping[str, str]) -> str:
         """Return the text of a key with its arguments; an unknown key is logged and shown as words."""
-        for name in (locale, locale.split("-")[0], "en"):
+        for name in (locale, locale.split("-", maxsplit=1)[0], "en"):
             text = self.locales.get(name, {}).get(key)
             if text is not None:
                 return string.Formatter().vformat(text, (), _Gaps(arguments))
