@@ -1,0 +1,1 @@
+"""Scheduling: resources, templates, appointments and the flow board."""

@@ -1,0 +1,90 @@
+"""Appointments: found, booked, moved, confirmed, cancelled, missed, arrived."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from praxis.scheduling.v1 import appointment_pb2, visit_pb2
+from praxis.scheduling.v1 import appointment_service_pb2 as pb
+from praxis_chassis.context import Context
+from praxis_chassis.database import fetch
+from praxis_chassis.mapping import moment
+from praxis_chassis.paging import page
+from praxis_chassis.rpc import Call, command, query
+from praxis_scheduling.api.dates import between
+from praxis_scheduling.api.mappings import APPOINTMENT, VISIT
+from praxis_scheduling.store.models import Appointment, AppointmentType, LocationCopy, PatientCopy
+from praxis_scheduling.usecases import appointments, booking, directory, slots, visits
+from praxis_scheduling.usecases.availability import wish_for
+
+CHANGEABLE = ("reason", "notes")
+
+
+def _await_directory(request: pb.CreateAppointmentRequest, context: Context) -> None:
+    patient, location = request.appointment.patient_id, request.appointment.location_id
+    directory.await_copies(context, (PatientCopy, patient), (LocationCopy, location))
+
+
+class AppointmentService:
+    """Books appointments and follows them to the arrival of the patient."""
+
+    @query
+    def FindSlots(self, request: pb.FindSlotsRequest, call: Call) -> pb.FindSlotsResponse:
+        kind = fetch(call.session, AppointmentType, request.appointment_type_id)
+        search = slots.Search(
+            wish=wish_for(kind, request.channel, request.duration_minutes),
+            start=moment(request.from_time) if request.HasField("from_time") else None,
+            until=moment(request.until_time) if request.HasField("until_time") else None,
+            locations=list(map(UUID, request.location_ids)),
+            resources=set(map(UUID, request.resource_ids)),
+            practitioners=set(map(UUID, request.practitioner_ids)),
+            step=request.step_minutes or slots.USUAL_STEP,
+            limit=request.limit or slots.USUAL_LIMIT,
+        )
+        return pb.FindSlotsResponse(slots=slots.find(call.session, search))
+
+    @query
+    def GetAppointment(self, request: pb.GetAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
+        return APPOINTMENT.message(fetch(call.session, Appointment, request.id))
+
+    @query
+    def ListAppointments(self, request: pb.ListAppointmentsRequest, call: Call) -> pb.ListAppointmentsResponse:
+        wanted = appointments.wanted(request, between(Appointment.local_date, request))
+        order = [Appointment.start_time, Appointment.id]
+        items, token = page(call.session, wanted, order=order, request=request)
+        return pb.ListAppointmentsResponse(appointments=map(APPOINTMENT.message, items), next_page_token=token)
+
+    @command(first=_await_directory)
+    def CreateAppointment(self, request: pb.CreateAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
+        return APPOINTMENT.message(booking.book(call.session, APPOINTMENT.new(request.appointment)))
+
+    @command
+    def UpdateAppointment(self, request: pb.UpdateAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
+        found = fetch(call.session, Appointment, request.appointment.id, lock=True, etag=request.appointment.etag)
+        paths = [path for path in request.update_mask.paths or CHANGEABLE if path in CHANGEABLE]
+        APPOINTMENT.apply(found, request.appointment, paths)
+        return APPOINTMENT.message(appointments.annotate(call.session, found))
+
+    @command
+    def RescheduleAppointment(
+        self, request: pb.RescheduleAppointmentRequest, call: Call
+    ) -> appointment_pb2.Appointment:
+        return APPOINTMENT.message(booking.reschedule(call.session, request))
+
+    @command
+    def ConfirmAppointment(self, request: pb.ConfirmAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
+        return APPOINTMENT.message(appointments.confirm(call.session, request.id, request.etag))
+
+    @command
+    def CancelAppointment(self, request: pb.CancelAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
+        return APPOINTMENT.message(appointments.cancel(call.session, request))
+
+    @command
+    def MarkAppointmentNoShow(
+        self, request: pb.MarkAppointmentNoShowRequest, call: Call
+    ) -> appointment_pb2.Appointment:
+        return APPOINTMENT.message(appointments.mark_no_show(call.session, request.id, request.etag))
+
+    @command
+    def ArriveAppointment(self, request: pb.ArriveAppointmentRequest, call: Call) -> visit_pb2.Visit:
+        return VISIT.message(visits.arrive(call.session, request.id, request.etag))

@@ -1,0 +1,1 @@
+"""Pure rules of scheduling: hours, lanes, free starts and states."""

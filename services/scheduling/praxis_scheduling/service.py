@@ -1,0 +1,39 @@
+"""The scheduling service on one screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from praxis.scheduling.v1 import errors_pb2
+from praxis_chassis.service import Service
+from praxis_scheduling import reactions
+from praxis_scheduling.api.appointment_service import AppointmentService
+from praxis_scheduling.api.appointment_type_service import AppointmentTypeService
+from praxis_scheduling.api.closure_service import ClosureService
+from praxis_scheduling.api.resource_service import ResourceService
+from praxis_scheduling.api.template_service import TemplateService
+from praxis_scheduling.api.visit_service import VisitService
+from praxis_scheduling.settings import Settings
+from praxis_scheduling.store.models import Base
+
+HERE = Path(__file__).parent
+
+service = Service(
+    name="scheduling",
+    package="praxis.scheduling.v1",
+    servicers=[
+        ResourceService(),
+        AppointmentTypeService(),
+        TemplateService(),
+        ClosureService(),
+        AppointmentService(),
+        VisitService(),
+    ],
+    metadata=Base.metadata,
+    migrations=HERE / "migrations",
+    text=HERE / "text",
+    errors=errors_pb2.ErrorReason,
+    reactions=reactions,
+    settings=Settings,
+    constraints={"templates_never_overlap": errors_pb2.ERROR_REASON_TEMPLATE_OVERLAP},
+)

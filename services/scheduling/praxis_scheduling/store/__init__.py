@@ -1,0 +1,1 @@
+"""The tables of scheduling and the queries on them."""

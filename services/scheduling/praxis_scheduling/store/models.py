@@ -1,0 +1,325 @@
+"""The tables of scheduling: what is set up, what is booked, and copies of what patients owns."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, CheckConstraint, DateTime, ForeignKeyConstraint, Index, Uuid, column, func
+from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint, Range
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2, resource_pb2, template_pb2, visit_pb2
+from praxis.type.v1 import errors_pb2 as common
+from praxis_chassis.database import (
+    Aggregate,
+    ProtoEnum,
+    Tenanted,
+    enum_column,
+    message_column,
+    messages_column,
+    metadata,
+)
+from praxis_chassis.errors import common_error
+from praxis_chassis.types import new_id
+from praxis_scheduling.rules import lifecycle
+from praxis_scheduling.rules.hours import BlockKind, WeeklyBlock, WeeklyHours, minute_of_day
+
+
+class Base(DeclarativeBase):
+    """The metadata of scheduling."""
+
+    metadata = metadata()
+    type_annotation_map = Tenanted.type_annotation_map
+
+
+def _words(enum: Any) -> dict[int, str]:
+    return ProtoEnum(enum).words
+
+
+def _enums(enum: Any) -> ARRAY[int]:
+    return ARRAY(ProtoEnum(enum))
+
+
+BLOCK_KINDS = _words(template_pb2.BlockKind)
+APPOINTMENT_STATES = _words(appointment_pb2.AppointmentState)
+VISIT_STATES = _words(visit_pb2.VisitState)
+
+
+def _refers(column: str, table: str) -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["tenant_id", column], [f"{table}.tenant_id", f"{table}.id"])
+
+
+class PatientCopy(Tenanted, Base):
+    """What scheduling knows of a patient; the owner is the patients service."""
+
+    __tablename__ = "patient_copies"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, info={"patient": True})
+    survivor_id: Mapped[UUID | None] = mapped_column(info={"patient": True})
+    name: Mapped[str]
+    kind: Mapped[int] = enum_column(appointment_type_pb2.PatientKind)
+    species_code: Mapped[str]
+    erased: Mapped[bool] = mapped_column(default=False)
+
+
+class LocationCopy(Tenanted, Base):
+    """What scheduling knows of a location."""
+
+    __tablename__ = "location_copies"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    time_zone: Mapped[str]
+
+
+class PractitionerCopy(Tenanted, Base):
+    """What scheduling knows of a practitioner."""
+
+    __tablename__ = "practitioner_copies"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+class Resource(Aggregate, Base):
+    """Something that an appointment occupies for a time."""
+
+    __tablename__ = "resources"
+    __table_args__ = (
+        _refers("location_id", "location_copies"),
+        _refers("practitioner_id", "practitioner_copies"),
+        Index("ix_resources_location", "tenant_id", "location_id", "kind"),
+        CheckConstraint("capacity >= 1", name="capacity"),
+    )
+
+    kind: Mapped[int] = enum_column(resource_pb2.ResourceKind)
+    name: Mapped[str]
+    location_id: Mapped[UUID]
+    practitioner_id: Mapped[UUID | None]
+    capacity: Mapped[int]
+    double_booking_enabled: Mapped[bool]
+    double_booking_limit: Mapped[int]
+    color: Mapped[str]
+    active: Mapped[bool]
+
+    @property
+    def needs_hours(self) -> bool:
+        """True for people: without a template they are never open, while rooms and things always are."""
+        return self.kind in (resource_pb2.RESOURCE_KIND_PROVIDER, resource_pb2.RESOURCE_KIND_STAFF)
+
+
+class AppointmentType(Aggregate, Base):
+    """A kind of appointment: how long it takes and what it needs."""
+
+    __tablename__ = "appointment_types"
+
+    name: Mapped[str]
+    patient_kinds: Mapped[list[int]] = mapped_column(_enums(appointment_type_pb2.PatientKind))
+    duration_minutes: Mapped[int]
+    buffer_before_minutes: Mapped[int]
+    buffer_after_minutes: Mapped[int]
+    required_roles: Mapped[list[appointment_type_pb2.RequiredRole]] = messages_column(appointment_type_pb2.RequiredRole)
+    color: Mapped[str]
+    overbooking_allowed: Mapped[bool]
+    channels: Mapped[list[int]] = mapped_column(_enums(appointment_type_pb2.Channel))
+    cancellation_notice_hours: Mapped[int]
+    active: Mapped[bool]
+
+    @property
+    def roles(self) -> list[tuple[int, int]]:
+        """The kinds of resource it needs with their number; the first kind leads."""
+        needed = [(int(role.kind), role.count or 1) for role in self.required_roles]
+        return needed or [(int(resource_pb2.RESOURCE_KIND_PROVIDER), 1)]
+
+    def offered_on(self, channel: int) -> bool:
+        """Tell whether a channel may book it; the desk always may."""
+        return channel == appointment_type_pb2.CHANNEL_DESK or channel in self.channels
+
+
+class Template(Aggregate, Base):
+    """The weekly hours of one resource between two dates; the database refuses two for one date."""
+
+    __tablename__ = "templates"
+    __table_args__ = (
+        _refers("resource_id", "resources"),
+        ExcludeConstraint(
+            ("tenant_id", "="),
+            ("resource_id", "="),
+            (func.daterange(column("valid_from_date"), column("valid_until_date")), "&&"),
+            using="gist",
+            name="templates_never_overlap",
+        ),
+    )
+
+    resource_id: Mapped[UUID]
+    name: Mapped[str]
+    valid_from_date: Mapped[date]
+    valid_until_date: Mapped[date | None]
+    blocks: Mapped[list[template_pb2.Block]] = messages_column(template_pb2.Block)
+
+    @property
+    def hours(self) -> WeeklyHours:
+        """The template in the terms of the rules."""
+        return WeeklyHours(self.valid_from_date, self.valid_until_date, tuple(map(weekly_block, self.blocks)))
+
+
+def weekly_block(block: template_pb2.Block) -> WeeklyBlock:
+    """Return a block of the contract in the terms of the rules."""
+    return WeeklyBlock(
+        weekday=block.weekday,
+        start=minute_of_day(block.local_start),
+        end=minute_of_day(block.local_end),
+        kind=BlockKind(BLOCK_KINDS[block.kind]),
+        wave_size=block.wave_size,
+        allowed=frozenset(map(UUID, block.allowed_appointment_type_ids)),
+    )
+
+
+class Closure(Aggregate, Base):
+    """A time in which a location or one resource is closed."""
+
+    __tablename__ = "closures"
+    __table_args__ = (
+        _refers("location_id", "location_copies"),
+        _refers("resource_id", "resources"),
+        Index("ix_closures_location", "tenant_id", "location_id", "end_time"),
+    )
+
+    location_id: Mapped[UUID]
+    resource_id: Mapped[UUID | None]
+    start_time: Mapped[datetime]
+    end_time: Mapped[datetime]
+    reason: Mapped[str]
+    active: Mapped[bool]
+
+
+class Reservation(Tenanted, Base):
+    """The time that one appointment takes of one lane of a resource; two live ones never overlap."""
+
+    __tablename__ = "reservations"
+    __table_args__ = (
+        _refers("appointment_id", "appointments"),
+        _refers("resource_id", "resources"),
+        Index("ix_reservations_appointment", "tenant_id", "appointment_id"),
+        ExcludeConstraint(
+            ("tenant_id", "="), ("resource_id", "="), ("lane", "="), ("during", "&&"),
+            where="live", using="gist", name="reservations_never_overlap",
+        ),
+    )  # fmt: skip
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    appointment_id: Mapped[UUID]
+    resource_id: Mapped[UUID]
+    lane: Mapped[int]
+    during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
+    live: Mapped[bool]
+    resource: Mapped[Resource] = relationship(viewonly=True, lazy="joined")
+
+
+class Appointment(Aggregate, Base):
+    """A time at which a patient is to be seen."""
+
+    __tablename__ = "appointments"
+    __table_args__ = (
+        _refers("patient_id", "patient_copies"),
+        _refers("appointment_type_id", "appointment_types"),
+        _refers("location_id", "location_copies"),
+        Index("ix_appointments_date", "tenant_id", "local_date", "location_id"),
+        Index("ix_appointments_patient", "tenant_id", "patient_id", "start_time"),
+        CheckConstraint("end_time > start_time", name="times"),
+    )
+
+    patient_id: Mapped[UUID] = mapped_column(info={"patient": True})
+    appointment_type_id: Mapped[UUID]
+    appointment_type_name: Mapped[str]
+    location_id: Mapped[UUID]
+    state: Mapped[int] = enum_column(appointment_pb2.AppointmentState)
+    channel: Mapped[int] = enum_column(appointment_type_pb2.Channel)
+    start_time: Mapped[datetime]
+    end_time: Mapped[datetime]
+    duration_minutes: Mapped[int]
+    local_date: Mapped[date]
+    local_start: Mapped[str]
+    time_zone: Mapped[str]
+    resource_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    practitioner_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list)
+    reason: Mapped[str]
+    notes: Mapped[str]
+    overridden_rules: Mapped[list[int]] = mapped_column(_enums(appointment_pb2.BookingRule), default=list)
+    override_reason: Mapped[str]
+    override_by: Mapped[str] = mapped_column(default="")
+    confirm_time: Mapped[datetime | None]
+    cancellation: Mapped[appointment_pb2.Cancellation | None] = message_column(appointment_pb2.Cancellation)
+    visit_id: Mapped[UUID | None]
+    patient: Mapped[PatientCopy] = relationship(viewonly=True, lazy="joined")
+    reservations: Mapped[list[Reservation]] = relationship(
+        primaryjoin=lambda: (
+            (Reservation.tenant_id == Appointment.tenant_id)
+            & (Reservation.appointment_id == Appointment.id)
+            & Reservation.live
+        ),
+        foreign_keys=lambda: [Reservation.tenant_id, Reservation.appointment_id],
+        order_by=lambda: [Reservation.resource_id, Reservation.lane],
+        viewonly=True,
+        lazy="selectin",
+    )
+
+    @property
+    def overridden(self) -> bool:
+        """True when a rule was set aside for it."""
+        return bool(self.overridden_rules)
+
+    def go(self, verb: str) -> None:
+        """Change the state by a verb, or refuse."""
+        self.state = _next_state("appointment", self.state, verb, APPOINTMENT_STATES, lifecycle.APPOINTMENT)
+
+
+class Visit(Aggregate, Base):
+    """One stay of a patient in the practice."""
+
+    __tablename__ = "visits"
+    __table_args__ = (
+        _refers("patient_id", "patient_copies"),
+        _refers("appointment_id", "appointments"),
+        _refers("location_id", "location_copies"),
+        _refers("appointment_type_id", "appointment_types"),
+        _refers("room_id", "resources"),
+        Index("ix_visits_date", "tenant_id", "local_date", "location_id"),
+        Index("ix_visits_patient", "tenant_id", "patient_id", "arrive_time"),
+        Index("uq_visits_appointment", "tenant_id", "appointment_id", unique=True),
+    )
+
+    appointment_id: Mapped[UUID | None]
+    patient_id: Mapped[UUID] = mapped_column(info={"patient": True})
+    location_id: Mapped[UUID]
+    practitioner_id: Mapped[UUID | None]
+    appointment_type_id: Mapped[UUID | None]
+    walk_in: Mapped[bool]
+    state: Mapped[int] = enum_column(visit_pb2.VisitState)
+    room_id: Mapped[UUID | None]
+    local_date: Mapped[date]
+    scheduled_time: Mapped[datetime | None]
+    arrive_time: Mapped[datetime]
+    room_time: Mapped[datetime | None]
+    tech_start_time: Mapped[datetime | None]
+    clinician_start_time: Mapped[datetime | None]
+    ready_time: Mapped[datetime | None]
+    complete_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    leave_time: Mapped[datetime | None]
+    reason: Mapped[str]
+    patient: Mapped[PatientCopy] = relationship(viewonly=True, lazy="joined")
+    room: Mapped[Resource | None] = relationship(viewonly=True, lazy="joined")
+
+    def go(self, verb: str) -> None:
+        """Change the state by a verb, or refuse."""
+        self.state = _next_state("visit", self.state, verb, VISIT_STATES, lifecycle.VISIT)
+
+
+def _next_state(resource: str, state: int, verb: str, words: dict[int, str], table: lifecycle.Table) -> int:
+    word = words[state]
+    if word not in table[verb].sources:
+        allowed = ", ".join(lifecycle.allowed_verbs(table, word)) or "nothing"
+        raise common_error(common.COMMON_ERROR_REASON_STATE_CONFLICT, resource=resource, state=word, allowed=allowed)
+    return next(number for number, name in words.items() if name == table[verb].target)

@@ -1,0 +1,86 @@
+"""What happens to an appointment after it was booked: confirmed, cancelled, missed, or the patient arrives."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from praxis.scheduling.v1 import appointment_pb2, appointment_service_pb2, errors_pb2, events_pb2
+from praxis_chassis import clock
+from praxis_chassis.database import fetch
+from praxis_chassis.errors import DomainError
+from praxis_chassis.events import record
+from praxis_chassis.mapping import instant
+from praxis_scheduling.store import calendar
+from praxis_scheduling.store.models import Appointment, AppointmentType, Reservation
+
+
+def wanted(request: appointment_service_pb2.ListAppointmentsRequest, dates: list[Any]) -> Select[Any]:
+    """Return the query of a list, where `dates` are conditions on the local date."""
+    query = select(Appointment).where(*dates)
+    if request.location_id:
+        query = query.where(Appointment.location_id == UUID(request.location_id))
+    if request.practitioner_id:
+        query = query.where(Appointment.practitioner_ids.contains([UUID(request.practitioner_id)]))
+    if request.patient_id:
+        query = query.where(Appointment.patient_id == UUID(request.patient_id))
+    if request.resource_id:
+        taken = select(Reservation.appointment_id).where(
+            Reservation.resource_id == UUID(request.resource_id), Reservation.live
+        )
+        query = query.where(Appointment.id.in_(taken))
+    return query.where(Appointment.state.in_(request.states)) if request.states else query
+
+
+def annotate(session: Session, appointment: Appointment) -> Appointment:
+    """Record that reason or notes were changed."""
+    record(session, events_pb2.AppointmentUpdated, appointment)
+    return appointment
+
+
+def confirm(session: Session, identifier: str, etag: str) -> Appointment:
+    """Note that the patient will come."""
+    appointment = fetch(session, Appointment, identifier, lock=True, etag=etag)
+    appointment.go("confirm")
+    appointment.confirm_time = clock.now(session)
+    record(session, events_pb2.AppointmentConfirmed, appointment)
+    return appointment
+
+
+def cancel(session: Session, request: appointment_service_pb2.CancelAppointmentRequest) -> Appointment:
+    """Cancel an appointment and free its time."""
+    appointment = fetch(session, Appointment, request.id, lock=True, etag=request.etag)
+    appointment.go("cancel")
+    now = clock.now(session)
+    notice = fetch(session, AppointmentType, appointment.appointment_type_id).cancellation_notice_hours
+    appointment.cancellation = appointment_pb2.Cancellation(
+        by=request.by,
+        reason=request.reason,
+        late=now > appointment.start_time - timedelta(hours=notice) if notice else False,
+        cancel_time=instant(now),
+    )
+    _free(session, appointment)
+    record(session, events_pb2.AppointmentCancelled, appointment)
+    return appointment
+
+
+def mark_no_show(session: Session, identifier: str, etag: str) -> Appointment:
+    """Note that the patient did not come; the rest of the time is free."""
+    appointment = fetch(session, Appointment, identifier, lock=True, etag=etag)
+    appointment.go("markNoShow")
+    if clock.now(session) < appointment.start_time:
+        time = f"{appointment.local_date} {appointment.local_start}"
+        raise DomainError(errors_pb2.ERROR_REASON_NOT_STARTED, time=time)
+    _free(session, appointment)
+    record(session, events_pb2.AppointmentNoShowed, appointment)
+    return appointment
+
+
+def _free(session: Session, appointment: Appointment) -> None:
+    calendar.release(session, [item.id for item in calendar.live_reservations(session, appointment.id)])
+    session.flush()
+    session.expire(appointment, ["reservations"])

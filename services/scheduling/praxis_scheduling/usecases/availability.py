@@ -1,0 +1,97 @@
+"""Load what is open and what is taken, in the terms of the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from praxis.scheduling.v1 import appointment_type_pb2
+from praxis_scheduling.rules.availability import Availability, Need, lane_count, openness
+from praxis_scheduling.rules.grid import Grid
+from praxis_scheduling.rules.hours import Span, spans
+from praxis_scheduling.store import calendar
+from praxis_scheduling.store.models import AppointmentType, Closure, Resource, Template
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be booked, on which way, and for how long."""
+
+    appointment_type: AppointmentType
+    channel: int
+    need: Need
+
+    @property
+    def desk(self) -> bool:
+        """True when staff books."""
+        return self.channel == appointment_type_pb2.CHANNEL_DESK
+
+
+def wish_for(kind: AppointmentType, channel: int, duration_minutes: int) -> Wish:
+    """Return the wish for an appointment of a type; without a duration the type's own counts."""
+    duration = duration_minutes or kind.duration_minutes
+    need = Need(duration, kind.buffer_before_minutes, kind.buffer_after_minutes)
+    return Wish(kind, channel or appointment_type_pb2.CHANNEL_DESK, need)
+
+
+def load(
+    session: Session, resources: Sequence[Resource], wish: Wish, grid: Grid, but: UUID | None = None
+) -> dict[UUID, Availability]:
+    """Return the availability of resources in a window, as if one appointment (`but`) were not there."""
+    ids = [resource.id for resource in resources]
+    locations = {resource.location_id for resource in resources}
+    zones = calendar.zones(session, locations)
+    templates = calendar.templates_of(session, ids)
+    closures = calendar.closures_of(session, locations, grid.origin, grid.end)
+    busy = _busy(grid, calendar.taken(session, ids, grid.origin, grid.end, but))
+    return {
+        resource.id: Availability(
+            openness(
+                grid,
+                _spans(resource, templates.get(resource.id, []), ZoneInfo(zones[resource.location_id]), grid),
+                _closed_ranges(resource, closures),
+                wish.appointment_type.id,
+            ),
+            busy.get(resource.id, {}),
+            _lanes(resource, wish),
+        )
+        for resource in resources
+    }
+
+
+def _busy(grid: Grid, taken: Sequence[calendar.Taken]) -> dict[UUID, dict[int, int]]:
+    found: dict[UUID, dict[int, int]] = {}
+    for item in taken:
+        lanes = found.setdefault(item.resource_id, {})
+        lanes[item.lane] = lanes.get(item.lane, 0) | grid.between(item.start, item.end)
+    return found
+
+
+def _spans(resource: Resource, templates: Sequence[Template], zone: ZoneInfo, grid: Grid) -> list[Span] | None:
+    if not templates and not resource.needs_hours:
+        return None
+    return spans((template.hours for template in templates), zone, grid.origin, grid.end)
+
+
+def _closed_ranges(resource: Resource, closures: Sequence[Closure]) -> list[tuple[datetime, datetime]]:
+    return [
+        (closure.start_time, closure.end_time)
+        for closure in closures
+        if closure.resource_id == resource.id
+        or (closure.resource_id is None and closure.location_id == resource.location_id)
+    ]
+
+
+def _lanes(resource: Resource, wish: Wish) -> int:
+    return lane_count(
+        resource.capacity,
+        resource.double_booking_limit,
+        switch=resource.double_booking_enabled,
+        overbooking=wish.appointment_type.overbooking_allowed,
+        desk=wish.desk,
+    )

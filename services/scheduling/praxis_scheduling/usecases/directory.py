@@ -1,0 +1,118 @@
+"""Copies of patients, locations and practitioners: taken from events, looked up for bookings, blanked on erasure."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from praxis.patients.v1 import patient_pb2
+from praxis.scheduling.v1 import appointment_type_pb2, errors_pb2
+from praxis_chassis.context import Context, context_of
+from praxis_chassis.database import uuid_of
+from praxis_chassis.errors import DomainError
+from praxis_scheduling.store.models import Appointment, LocationCopy, PatientCopy, PractitionerCopy, Visit
+
+C = TypeVar("C", PatientCopy, LocationCopy, PractitionerCopy)
+
+ARRIVAL_SECONDS, PAUSE_SECONDS = 2.0, 0.05
+KINDS = {
+    "human": appointment_type_pb2.PATIENT_KIND_HUMAN,
+    "animal": appointment_type_pb2.PATIENT_KIND_ANIMAL,
+    "animal_group": appointment_type_pb2.PATIENT_KIND_ANIMAL_GROUP,
+}
+
+
+def _copy(session: Session, kind: type[C], identifier: str | UUID) -> C:
+    known = session.get(kind, (context_of(session).tenant, uuid_of(identifier)))
+    if known is None:
+        known = kind(id=uuid_of(identifier))
+        session.add(known)
+    return known
+
+
+def copy_patient(session: Session, patient: patient_pb2.Patient) -> None:
+    """Keep what scheduling needs of a patient; an erased one stays blank."""
+    copy = _copy(session, PatientCopy, patient.id)
+    if copy.erased:
+        return
+    profile = patient.WhichOneof("profile") or ""
+    copy.name = patient.display_name
+    copy.kind = KINDS.get(profile, appointment_type_pb2.PATIENT_KIND_UNSPECIFIED)
+    copy.species_code = getattr(getattr(patient, profile), "species_code", "") if profile else ""
+
+
+def copy_location(session: Session, identifier: str, name: str, time_zone: str) -> None:
+    """Keep name and time zone of a location."""
+    copy = _copy(session, LocationCopy, identifier)
+    copy.name, copy.time_zone = name, time_zone
+
+
+def copy_practitioner(session: Session, identifier: str, name: str) -> None:
+    """Keep the name of a practitioner."""
+    _copy(session, PractitionerCopy, identifier).name = name
+
+
+def erase_patient(session: Session, identifier: str) -> None:
+    """Blank the name and all free text about a patient; times and states stay."""
+    copy = _copy(session, PatientCopy, identifier)
+    copy.name, copy.species_code, copy.erased = "", "", True
+    copy.kind = copy.kind or appointment_type_pb2.PATIENT_KIND_UNSPECIFIED
+    session.flush()
+    session.execute(update(Visit).where(Visit.patient_id == copy.id).values(reason=""))
+    blank = {"reason": "", "notes": "", "override_reason": ""}
+    session.execute(update(Appointment).where(Appointment.patient_id == copy.id).values(blank))
+    for appointment in session.scalars(
+        select(Appointment).where(Appointment.patient_id == copy.id, Appointment.cancellation.is_not(None))
+    ):
+        appointment.cancellation = _without_reason(appointment.cancellation)
+
+
+def _without_reason(cancellation: Any) -> Any:
+    blank = type(cancellation)()
+    blank.CopyFrom(cancellation)
+    blank.reason = ""
+    return blank
+
+
+def known_patient(session: Session, identifier: UUID) -> PatientCopy:
+    """Return the copy of a patient, or refuse."""
+    found = session.get(PatientCopy, (context_of(session).tenant, identifier))
+    if found is None:
+        raise DomainError(errors_pb2.ERROR_REASON_PATIENT_UNKNOWN, id=identifier)
+    if found.erased:
+        raise DomainError(errors_pb2.ERROR_REASON_PATIENT_ERASED, id=identifier)
+    return found
+
+
+def known_location(session: Session, identifier: UUID) -> LocationCopy:
+    """Return the copy of a location, or refuse."""
+    found = session.get(LocationCopy, (context_of(session).tenant, identifier))
+    if found is None:
+        raise DomainError(errors_pb2.ERROR_REASON_LOCATION_UNKNOWN, id=identifier)
+    return found
+
+
+def known_practitioner(session: Session, identifier: UUID) -> PractitionerCopy:
+    """Return the copy of a practitioner, or refuse."""
+    found = session.get(PractitionerCopy, (context_of(session).tenant, identifier))
+    if found is None:
+        raise DomainError(errors_pb2.ERROR_REASON_PRACTITIONER_UNKNOWN, id=identifier)
+    return found
+
+
+def await_copies(context: Context, *wanted: tuple[type[Any], str]) -> None:
+    """Give copies of what was created a moment ago the time to arrive, so that one can register and book at once.
+
+    It runs before the transaction of the call and decides nothing: what is unknown afterwards is refused there.
+    """
+    keys = [(kind, (context.tenant, uuid_of(identifier))) for kind, identifier in wanted if identifier]
+    give_up = time.monotonic() + min(ARRIVAL_SECONDS, context.remaining_seconds() / 2)
+    while time.monotonic() < give_up:
+        with context.runtime.database.transaction(context, durable=False) as session:
+            if all(session.get(kind, key) is not None for kind, key in keys):
+                return
+        time.sleep(PAUSE_SECONDS)
