@@ -36,7 +36,7 @@ OPTIONS = [
 ]
 
 
-class _Handlers(grpc.GenericRpcHandler[Any, Any]):
+class _Handlers(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic in the stubs only
     """Routes every RPC of the contract to the boundary."""
 
     def __init__(self, boundary: Boundary) -> None:
@@ -86,7 +86,7 @@ def _refuse(context: grpc.ServicerContext, status: status_pb2.Status) -> None:
     context.abort(CODES.get(status.code, grpc.StatusCode.UNKNOWN), code_pb2.Code.Name(status.code))
 
 
-class _Admission(grpc.ServerInterceptor[Any, Any]):
+class _Admission(grpc.ServerInterceptor):  # type: ignore[type-arg] # generic in the stubs only
     """Refuses calls beyond a limit at once, so that those accepted are answered in time."""
 
     def __init__(self, runtime: Runtime, limit: int) -> None:

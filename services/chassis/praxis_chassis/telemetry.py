@@ -23,7 +23,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 ALLOWED = frozenset(
     {
         "aggregate", "applied", "attempts", "check", "code", "count", "duration_ms", "event_id", "event_type",
-        "failure", "file", "host", "job", "method", "path", "port", "position", "reason", "request_id", "route", "sequence",
+        "failure",
+        "file", "host", "job", "method", "path", "port", "position", "reason", "request_id", "route", "sequence",
         "service", "setting", "state", "status", "stream", "tenant_id", "text_key", "url_scheme", "version",
     }
 )  # fmt: skip
