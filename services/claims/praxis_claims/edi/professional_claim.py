@@ -86,11 +86,11 @@ def _put_patient(segments: SegmentList, patient: Patient) -> None:
 def _put_claim_level(segments: SegmentList, claim: Claim) -> None:
     component = segments.separators.component
     accident = claim.accident
-    related = component.join([*accident.causes[:3], *[""] * (3 - len(accident.causes)), accident.state]) if accident else ""
+    related = [*(*accident.causes, "", "", "")[:3], accident.state] if accident else []
     segments.put(
         "CLM", claim.control_number, money(claim.charge_cents), "", "",
         component.join((claim.place_of_service, "B", claim.frequency)), "Y" if claim.signature_on_file else "N",
-        claim.assignment, claim.benefits_assigned, claim.release, "", related.rstrip(component),
+        claim.assignment, claim.benefits_assigned, claim.release, "", component.join(related).rstrip(component),
         *[""] * 8, claim.delay_reason,
     )  # fmt: skip
     _put_claim_dates(segments, claim)
@@ -149,9 +149,8 @@ def _put_rendering(segments: SegmentList, provider: Provider) -> None:
 def _put_line(segments: SegmentList, claim: Claim, line: ServiceLine, number: int) -> None:
     component = segments.separators.component
     modifiers = (*line.modifiers, "", "", "", "")[:4]
-    composite = component.join(("HC", clean(line.procedure), *modifiers, "", clean(line.description)[:80]))
-    if not line.description:
-        composite = composite.rstrip(component)
+    composite = component.join(("HC", clean(line.procedure), *modifiers, clean(line.description)[:80].rstrip()))
+    composite = composite.rstrip(component)
     place = line.place_of_service if line.place_of_service != claim.place_of_service else ""
     segments.put("LX", str(number))
     segments.put(
