@@ -238,7 +238,7 @@ class Boundary:
 
 def validate(request: Message) -> None:
     """Check a request against the rules of its contract; all violations are told at once."""
-    found = protovalidate.collect_violations(request)
+    found = [item for item in protovalidate.collect_violations(request) if not _untouched(request, item.proto)]
     if not found:
         return
     violations = []
@@ -250,6 +250,15 @@ def validate(request: Message) -> None:
         )
         violations.append(Violation(path, proto.rule_id.replace(".", "_").upper(), text=_sentence(proto.message)))
     raise refuse(violations)
+
+
+def _untouched(request: Message, violation: Any) -> bool:
+    """Tell whether a violation is about a part of the resource that an update leaves as it is."""
+    mask = list(getattr(getattr(request, "update_mask", None), "paths", ()))
+    steps = [element.field_name for element in (violation.field.elements if violation.field else ())]
+    if not mask or steps[0:1] in (["update_mask"], []) or "update_mask" not in request.DESCRIPTOR.fields_by_name:
+        return False
+    return len(steps) < 2 or steps[1] not in {path.split(".")[0] for path in mask} | {"id", "etag"}
 
 
 def _sentence(text: str) -> str:

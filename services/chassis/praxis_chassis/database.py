@@ -30,8 +30,9 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 
+from opentelemetry.trace import SpanKind
 from praxis.type.v1 import errors_pb2 as common
-from praxis_chassis import clock
+from praxis_chassis import clock, telemetry
 from praxis_chassis.context import Context, context_of
 from praxis_chassis.errors import common_error, invalid, not_found
 from praxis_chassis.types import Money, new_id
@@ -221,7 +222,11 @@ class Database:
     def transaction(self, context: Context, *, durable: bool = True) -> Iterator[Session]:
         """Run one unit of work; every statement in it sees only the context's tenant."""
         info = {"context": context, "durable": durable}
-        with Session(self.engine, expire_on_commit=False, info=info) as session, session.begin():
+        with (
+            telemetry.span("database transaction", SpanKind.CLIENT),
+            Session(self.engine, expire_on_commit=False, info=info) as session,
+            session.begin(),
+        ):
             yield session
 
     def close(self) -> None:

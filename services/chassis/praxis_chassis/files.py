@@ -21,7 +21,7 @@ from praxis_chassis import tables
 from praxis_chassis.context import context_of
 from praxis_chassis.errors import not_found
 from praxis_chassis.keys import KeyRing
-from praxis_chassis.types import new_id
+from praxis_chassis.types import content_id, new_id
 
 PURPOSE = "files"
 
@@ -79,7 +79,7 @@ class TenantFiles:
     def put(self, data: bytes, media_type: str, file_name: str = "") -> type_pb2.FileReference:
         """Store content and return its reference; the same content has the same id."""
         digest = hashlib.sha256(data).digest()
-        file_id = UUID(bytes=self.keys.index(self.tenant_id, PURPOSE, digest.hex()), version=8)
+        file_id = content_id(self.keys.index(self.tenant_id, PURPOSE, digest.hex()))
         meta = {"media_type": media_type, "file_name": file_name, "sha256": digest.hex(), "size": len(data)}
         head = json.dumps(meta).encode()
         body = len(head).to_bytes(4, "big") + head + data

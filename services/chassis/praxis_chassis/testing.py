@@ -56,7 +56,8 @@ class ServiceUnderTest:
         self.channel = grpc.insecure_channel(f"127.0.0.1:{self.server.port}")
         self.minter = Minter(private_key.read_bytes())
         self.methods = {method.name: method for method in self.server.boundary.methods.values()}
-        self.permissions = {method.policy.permission for method in self.methods.values()}
+        policies = [method.policy for method in self.methods.values()]
+        self.permissions = {name for policy in policies for name in (policy.permission, *policy.further_permissions)}
 
     def close(self) -> None:
         """Stop everything."""

@@ -107,3 +107,10 @@ def new_id() -> UUID:
     tail = int.from_bytes(os.urandom(10), "big")
     value = (milliseconds & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | (tail >> 68) << 64 | 0b10 << 62 | tail & (1 << 62) - 1
     return UUID(int=value)
+
+
+def content_id(digest: bytes) -> UUID:
+    """Return a UUIDv8 made of the first bytes of a digest: the same content, the same id (RFC 9562)."""
+    value = int.from_bytes(digest[:16], "big")
+    value = value & ~(0xF << 76) | 0x8 << 76
+    return UUID(int=value & ~(0b11 << 62) | 0b10 << 62)

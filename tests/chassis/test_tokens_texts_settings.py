@@ -1,0 +1,67 @@
+"""The internal token, the text catalogs and the settings: what is wrong is refused by name."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from praxis_chassis.settings import Settings, SettingsError
+from praxis_chassis.texts import Catalog
+from praxis_chassis.tokens import LEEWAY_SECONDS, LIFE_SECONDS, Minter, TokenInvalid, Verifier, make_key_pair
+from praxis_chassis.types import new_id
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Minter, Verifier]:
+    make_key_pair(tmp_path / "private.pem", tmp_path / "public.pem")
+    return Minter((tmp_path / "private.pem").read_bytes()), Verifier((tmp_path / "public.pem").read_bytes())
+
+
+def minted(minter: Minter) -> str:
+    return minter.mint(tenant_id=new_id(), subject="u", kind="user", permissions=["patients.patients.read"])
+
+
+def test_a_token_says_who_calls(pair: tuple[Minter, Verifier]) -> None:
+    claims = pair[1].verify(minted(pair[0]))
+    assert (claims.subject, claims.kind, claims.issuer) == ("u", "user", "gateway")
+    assert claims.permissions == {"patients.patients.read"}
+
+
+def test_a_token_of_another_signer_or_a_changed_one_is_refused(pair: tuple[Minter, Verifier], tmp_path: Path) -> None:
+    make_key_pair(tmp_path / "other.pem", tmp_path / "other.pub")
+    stranger = Minter((tmp_path / "other.pem").read_bytes())
+    token = minted(pair[0])
+    head, body, signature = token.split(".")
+    for wrong in (minted(stranger), f"{head}.{body[:-2]}AA.{signature}", "", "a.b.c"):
+        with pytest.raises(TokenInvalid):
+            pair[1].verify(wrong)
+
+
+def test_a_token_expires_also_when_it_was_seen_before(
+    pair: tuple[Minter, Verifier], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = minted(pair[0])
+    pair[1].verify(token)
+    later = time.time() + LIFE_SECONDS + LEEWAY_SECONDS + 5
+    monkeypatch.setattr(time, "time", lambda: later)
+    with pytest.raises(TokenInvalid):
+        pair[1].verify(token)
+
+
+def test_texts_fall_back_to_english_and_never_fail(tmp_path: Path) -> None:
+    (tmp_path / "en.json").write_text('{"HELLO": "Hello {name}"}')
+    (tmp_path / "es.json").write_text('{"BYE": "Adiós {name}"}')
+    catalog = Catalog(tmp_path)
+    assert catalog.render("es-MX", "BYE", {"name": "Ana"}) == "Adiós Ana"
+    assert catalog.render("es", "HELLO", {"name": "Ana"}) == "Hello Ana"
+    assert catalog.render("en", "HELLO", {}) == "Hello ?"
+    assert catalog.render("en", "NOT_THERE", {}) == "Not there."
+
+
+def test_a_missing_or_wrong_setting_is_named() -> None:
+    with pytest.raises(SettingsError, match="PRAXIS_DATABASE_URL"):
+        Settings.from_environment({})
+    with pytest.raises(SettingsError, match="PRAXIS_THREADS"):
+        Settings.from_environment({"PRAXIS_DATABASE_URL": "x", "PRAXIS_THREADS": "many"})
+    assert Settings.from_environment({"PRAXIS_DATABASE_URL": "x", "PRAXIS_THREADS": "4"}).threads == 4

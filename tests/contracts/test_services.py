@@ -1,0 +1,141 @@
+"""What must hold for every service: guarded tables, models that match the database, policies, texts, the merge manifest."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from praxis_chassis import app, migrations
+from praxis_chassis.boundary import PolicyMissing, methods_of
+from praxis_chassis.errors import reason_name
+from praxis_chassis.tables import METADATA
+from praxis_chassis.testing import ServiceUnderTest
+from praxis_chassis.texts import OWN
+from sqlalchemy import create_engine, text
+
+SERVICES = ["patients", "scheduling", "billing", "claims", "reporting"]
+# Tables without a tenant, each for a reason that stands at its declaration.
+GUARDED = text(
+    """
+    SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity,
+           coalesce(array_agg(p.polname::text) FILTER (WHERE p.polname IS NOT NULL), '{}') AS policies,
+           pg_get_userbyid(c.relowner) AS owner
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_policy p ON p.polrelid = c.oid
+    WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') GROUP BY c.oid
+    """
+)
+
+Run = Callable[..., ServiceUnderTest]
+
+
+def tables_of(service: Any) -> dict[str, Any]:
+    return {**METADATA.tables, **service.metadata.tables}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_tenant_table_is_guarded_and_owned_by_the_owner(running: Run, name: str) -> None:
+    under = running(name)
+    open_tables = {table.name for table in tables_of(under.service).values() if table.info.get("global")}
+    engine = create_engine(migrations.driver_url(under.runtime.settings.database_owner_url))
+    with engine.connect() as connection:
+        rows = connection.execute(GUARDED).all()
+    engine.dispose()
+    assert {row.relname for row in rows} == set(tables_of(under.service)) | {"alembic_version"}
+    for row in rows:
+        assert row.owner == f"{name}_owner"
+        if row.relname not in open_tables | {"alembic_version"}:
+            assert row.relrowsecurity, row.relname
+            assert row.relforcerowsecurity, row.relname
+            assert "tenant" in row.policies, row.relname
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_view_or_function_sees_more_than_its_caller(running: Run, name: str) -> None:
+    under = running(name)
+    engine = create_engine(migrations.driver_url(under.runtime.settings.database_owner_url))
+    with engine.connect() as connection:
+        views = connection.execute(
+            text("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm')")
+        ).scalars()
+        definers = connection.execute(
+            text(
+                "SELECT proname FROM pg_proc p WHERE pronamespace = 'public'::regnamespace AND prosecdef"
+                " AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')"
+            )
+        ).scalars()
+        assert list(views) == []
+        assert list(definers) == []
+    engine.dispose()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_primary_keys_and_unique_indexes_lead_with_the_tenant(running: Run, name: str) -> None:
+    under = running(name)
+    for table in tables_of(under.service).values():
+        if table.info.get("global"):
+            continue
+        assert next(iter(table.primary_key.columns)).name == "tenant_id", table.name
+        for index in table.indexes:
+            if index.unique and index.name != "ix_events_position":
+                assert next(iter(index.columns)).name == "tenant_id", index.name
+        for key in table.foreign_key_constraints:
+            assert next(iter(key.columns)).name == "tenant_id", key.name
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_models_and_database_agree(running: Run, name: str) -> None:
+    assert app.check(running(name).runtime) == 0
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_columns_that_hold_a_patient_are_in_the_merge_manifest(running: Run, name: str) -> None:
+    for table in tables_of(running(name).service).values():
+        for column in table.columns:
+            if column.name in {"patient_id", "subject_id", "patient_ids"}:
+                assert column.info.get("patient"), f"{table.name}.{column.name}"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_reason_has_a_text(name: str) -> None:
+    service = importlib.import_module(f"praxis_{name}.service").service
+    english = json.loads((service.text / "en.json").read_text()) | json.loads((OWN / "en.json").read_text())
+    reasons = {
+        reason_name(service.errors, value.number)[0] for value in service.errors.DESCRIPTOR.values if value.number
+    }
+    assert reasons <= set(english), reasons - set(english)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_reason_in_the_code_has_a_text(name: str) -> None:
+    import re
+
+    service = importlib.import_module(f"praxis_{name}.service").service
+    english = json.loads((service.text / "en.json").read_text()) | json.loads((OWN / "en.json").read_text())
+    folder = Path(service.text).parent
+    used = set()
+    for path in folder.rglob("*.py"):
+        used |= set(re.findall(r"""invalid\(\s*[^,()]+,\s*["']([A-Z_]+)["']""", path.read_text()))
+    assert used <= set(english), used - set(english)
+
+
+def test_a_service_with_an_rpc_without_policy_does_not_start() -> None:
+    class HealthService:
+        contract = "grpc.health.v1.Health"
+
+    from grpc_health.v1 import health_pb2
+
+    assert health_pb2.DESCRIPTOR.name
+    with pytest.raises(PolicyMissing, match="Check"):
+        methods_of("grpc.health.v1", [HealthService()])
+
+
+def test_a_service_that_lacks_the_method_of_an_rpc_does_not_start() -> None:
+    class OperationsService:
+        contract = "praxis.operations.v1.OperationsService"
+
+    with pytest.raises(PolicyMissing, match="SetClockOffset"):
+        methods_of("praxis.operations.v1", [OperationsService()])
