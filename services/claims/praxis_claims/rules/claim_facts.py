@@ -35,6 +35,7 @@ class Provider:
     npi: str = ""
     taxonomy_code: str = ""
     tax_id: str = ""
+    phone: str = ""
     address: Address = Address()
 
 

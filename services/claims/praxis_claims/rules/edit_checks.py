@@ -126,6 +126,11 @@ def billing_address_incomplete(facts: ClaimFacts) -> Iterator[Hit]:
         yield hit("billing_provider.address")
 
 
+def billing_phone_missing(facts: ClaimFacts) -> Iterator[Hit]:
+    if not facts.billing.phone:
+        yield hit("billing_provider.phone")
+
+
 def billing_address_is_box(facts: ClaimFacts) -> Iterator[Hit]:
     if identifiers.is_post_office_box(facts.billing.address.lines):
         yield hit("billing_provider.address.lines")

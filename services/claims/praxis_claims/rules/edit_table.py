@@ -108,6 +108,12 @@ PROVIDER = (
         "Enter name, street, city and state of the practice.",
     ),
     block(
+        "BILLING_PHONE_MISSING",
+        checks.billing_phone_missing,
+        "The billing provider has no telephone number.",
+        "Enter the telephone number of the practice; files of claims must name a contact.",
+    ),
+    block(
         "BILLING_ADDRESS_BOX",
         checks.billing_address_is_box,
         "The billing address is a post office box.",

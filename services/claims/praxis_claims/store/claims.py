@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Boolean, Date, DateTime, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint
@@ -110,7 +109,14 @@ class Claim(Aggregate, Base):
         if State(self.state) in REJECTED:
             self.attempt += 1
             self.claim_number = claim_numbers.claim_number(self.tenant_id, self.id, self.attempt)
+            self.lines = [self._numbered(line) for line in self.lines]
             self.submission_id, self.submit_time = None, None
+
+    def _numbered(self, line: claim_pb2.ClaimLine) -> claim_pb2.ClaimLine:
+        numbered = claim_pb2.ClaimLine()
+        numbered.CopyFrom(line)
+        numbered.control_number = claim_numbers.line_control_number(self.claim_number, line.line_number)
+        return numbered
 
     @property
     def total(self) -> Money:
@@ -134,15 +140,6 @@ class ClaimAttempt(Tenanted, Base):
     )
 
 
-class ClaimFile(Tenanted, Base):
-    """A file that holds this claim alone, so that erasing the patient can delete it."""
-
-    __tablename__ = "claim_files"
-
-    claim_id: Mapped[UUID] = mapped_column(primary_key=True)
-    file_id: Mapped[UUID] = mapped_column(primary_key=True)
-
-
 class ClaimStep(Tenanted, Base):
     """One entry of a claim's timeline; rows are only added."""
 
@@ -162,8 +159,3 @@ class ClaimStep(Tenanted, Base):
         ForeignKeyConstraint(["tenant_id", "claim_id"], ["claims.tenant_id", "claims.id"]),
         Index("ix_claim_steps_claim", "tenant_id", "claim_id", "id"),
     )
-
-
-def line_of(claim: Claim, charge_id: str) -> Any:
-    """Return the line of a charge, or None."""
-    return next((line for line in claim.lines if line.charge_id == charge_id), None)

@@ -1,14 +1,15 @@
 """Releases of diagnosis codes, loaded once per database and the same for every practice.
 
 The tables are global on purpose: they hold nothing about a practice or a person, and a copy for each tenant would cost
-40 MB. They are marked `info={"global": True}`, so that the chassis gives them no tenant policy.
+40 MB. They are marked `info={"global": True}`, so that the chassis gives them no
+tenant policy, and read-only: releases are loaded with the rights of the owner.
 """
 
 from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import Boolean, Computed, Date, ForeignKey, Index, Text
+from sqlalchemy import BigInteger, Boolean, Computed, Date, ForeignKey, Index, Text
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -24,7 +25,7 @@ class DiagnosisRelease(Base):
     valid_from: Mapped[date] = mapped_column(Date, unique=True)
     sha256: Mapped[str] = mapped_column(Text)
 
-    __table_args__ = {"info": {"global": True}}
+    __table_args__ = {"info": {"global": True, "read_only": True}}
 
 
 class DiagnosisCodeRow(Base):
@@ -47,21 +48,20 @@ class DiagnosisCodeRow(Base):
     __table_args__ = (
         Index("ix_diagnosis_codes_search", "search", postgresql_using="gin"),
         Index("ix_diagnosis_codes_prefix", "release", "code", postgresql_ops={"code": "text_pattern_ops"}),
-        {"info": {"global": True}},
+        {"info": {"global": True, "read_only": True}},
     )
 
 
 class ControlNumber(Base):
-    """The last number used between one sender and one receiver.
+    """The last number that was used under one sender id, for interchanges and groups alike.
 
-    Global on purpose: a billing company submits for several practices under one id, and receivers refuse a number that
-    they have seen from that id. The rows hold nothing but ids of the trade and a counter.
+    Global on purpose: a billing company submits for several practices under one id, receivers refuse a number that they
+    have seen from that id, and answers name nothing but it. The rows hold an id of the trade and a counter.
     """
 
     __tablename__ = "control_numbers"
 
     sender_id: Mapped[str] = mapped_column(Text, primary_key=True)
-    receiver_id: Mapped[str] = mapped_column(Text, primary_key=True)
-    last: Mapped[int]
+    last: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = {"info": {"global": True}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from praxis_claims.store.base import Base
-from praxis_claims.store.claims import Claim, ClaimAttempt, ClaimFile, ClaimStep
+from praxis_claims.store.claims import Claim, ClaimAttempt, ClaimStep
 from praxis_claims.store.codes import ControlNumber, DiagnosisCodeRow, DiagnosisRelease
 from praxis_claims.store.copies import CoverageCopy, LocationCopy, PartyCopy, PatientCopy, ProviderCopy
 from praxis_claims.store.payers import Payer
@@ -15,7 +15,6 @@ __all__ = [
     "Base",
     "Claim",
     "ClaimAttempt",
-    "ClaimFile",
     "ClaimStep",
     "ControlNumber",
     "CoverageCopy",

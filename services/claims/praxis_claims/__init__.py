@@ -1,0 +1,1 @@
+"""Claims: from charges to X12 claims, acknowledgments and remittances."""

@@ -1,0 +1,48 @@
+"""A clearinghouse behind folders: `in` for our files, `out/<kind>` for answers, `done/<kind>` for what was stored."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from praxis_claims.connectors.connector import Arrival
+
+KINDS = ("ta1", "999", "277ca", "835")
+HALF_WRITTEN = ".tmp"
+# Nothing that a clearinghouse sends is larger; a bigger file would not fit the memory of a small machine.
+LARGEST = 64 * 1024 * 1024
+
+
+class DropFolder:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def submit(self, name: str, data: bytes) -> None:
+        """Write beside, then rename, so that the receiver never sees half a file."""
+        target = self.root / "in" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        half = target.with_name(name + HALF_WRITTEN)
+        with half.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        half.rename(target)
+
+    def arrivals(self) -> Iterator[Arrival]:
+        for kind in KINDS:
+            folder = self.root / "out" / kind
+            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+                if _readable(path):
+                    yield Arrival(kind, path.name, path.read_bytes())
+
+    def put_away(self, arrival: Arrival) -> None:
+        target = self.root / "done" / arrival.kind / arrival.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source = self.root / "out" / arrival.kind / arrival.name
+        if source.exists():
+            source.replace(target)
+
+
+def _readable(path: Path) -> bool:
+    return path.is_file() and path.suffix != HALF_WRITTEN and path.stat().st_size <= LARGEST

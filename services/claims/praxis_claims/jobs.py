@@ -1,0 +1,29 @@
+"""What the clock starts in claims: sending stored files, and fetching what came back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from praxis_chassis.context import context_of
+from praxis_chassis.jobs import job
+from praxis_claims.connectors.drop_folder import DropFolder
+from praxis_claims.usecases import inbound, submissions
+
+
+@job(every_seconds=2)
+def send_stored_files(session: Session) -> None:
+    if connector := _connector(session):
+        submissions.send_stored(session, connector)
+
+
+@job(every_seconds=2)
+def fetch_answers(session: Session) -> None:
+    if connector := _connector(session):
+        inbound.fetch(session, connector)
+
+
+def _connector(session: Session) -> DropFolder | None:
+    folder = context_of(session).runtime.settings.clearinghouse_dir
+    return DropFolder(Path(folder)) if folder else None
