@@ -123,12 +123,8 @@ def _from_http(error: HTTPException) -> Problem:
 
 
 def _from_fault(error: Exception) -> Response:
-    """Answer a fault of our own without telling what it was; the log has its type and place, not its text."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "nowhere"
-    logger.error("fault %s at %s, request %s", type(error).__name__, place, request_id())
+    """Answer a fault of our own without telling what it was; the log has its kind and place."""
+    logger.error("fault", exc_info=error, extra={"request_id": request_id()})
     text = "Something went wrong that you cannot mend. Tell support the request id."
     return _problem_response(Problem(500, "INTERNAL", text))
 
@@ -144,7 +140,12 @@ def _finish(response: Response) -> Response:
     if allowance is not None:
         response.headers.update(allowance.headers())
     response.headers.update(security_headers(is_secure(), dict(response.headers)))
-    milliseconds = (time.perf_counter() - g.get("started", time.perf_counter())) * 1000
-    route = g.get("operation", "-")
-    logger.info("%s %s %d %.1f ms %s", request.method, route, response.status_code, milliseconds, request_id())
+    facts = {
+        "method": request.method,
+        "route": g.get("operation", ""),
+        "status": response.status_code,
+        "duration_ms": round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
+        "request_id": request_id(),
+    }
+    logger.info("answered", extra=facts)
     return response

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Flask
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
-from praxis_chassis import migrations
+from praxis_chassis.server import readiness
 from praxis_chassis.service import Runtime
 from praxis_chassis.tokens import Minter
 from praxis_gateway import contracts as contracts_module
@@ -50,7 +48,7 @@ def compose(settings: Settings) -> Gateway:
         anonymous_limiter=Limiter(settings.rate_limit_anonymous),
         after_calls=after_calls(authenticator, minter, transports),
     )
-    return Gateway(build_app(contracts, door, lambda: is_ready(runtime)), runtime)
+    return Gateway(build_app(contracts, door, lambda: not readiness(runtime)), runtime)
 
 
 def _transports(settings: Settings, contracts: contracts_module.Contracts, runtime: Runtime) -> dict[str, Transport]:
@@ -59,12 +57,3 @@ def _transports(settings: Settings, contracts: contracts_module.Contracts, runti
     }
     return {**transports, "identity": IdentityTransport(runtime)}
 
-
-def is_ready(runtime: Runtime) -> bool:
-    """Tell whether identity's database answers and is at the level of this code."""
-    try:
-        with runtime.database.engine.connect() as connection:
-            connection.execute(text("SET LOCAL statement_timeout = 1000"))
-            return migrations.current(connection) == migrations.head(identity.migrations)
-    except SQLAlchemyError:
-        return False

@@ -33,7 +33,7 @@ class DrainingServer(MPServer):
         """Fail readiness, wait until balancers have noticed, then let calls in flight finish."""
         Path(os.environ[DRAIN_FILE]).touch()
         time.sleep(self.drain_seconds)
-        super().shutdown(exit_code)
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]  # granian has no types
 
 
 def serve(settings: Settings) -> None:

@@ -254,11 +254,11 @@ def validate(request: Message) -> None:
 
 def _untouched(request: Message, violation: Any) -> bool:
     """Tell whether a violation is about a part of the resource that an update leaves as it is."""
-    mask = list(getattr(getattr(request, "update_mask", None), "paths", ()))
-    steps = [element.field_name for element in (violation.field.elements if violation.field else ())]
-    if not mask or steps[0:1] in (["update_mask"], []) or "update_mask" not in request.DESCRIPTOR.fields_by_name:
+    if "update_mask" not in request.DESCRIPTOR.fields_by_name:
         return False
-    return len(steps) < 2 or steps[1] not in {path.split(".")[0] for path in mask} | {"id", "etag"}
+    mask = {path.split(".")[0] for path in request.update_mask.paths}  # type: ignore[attr-defined]
+    steps = [element.field_name for element in (violation.field.elements if violation.field else ())]
+    return bool(mask) and steps[:1] != ["update_mask"] and (len(steps) < 2 or steps[1] not in mask | {"id", "etag"})
 
 
 def _sentence(text: str) -> str:

@@ -18,8 +18,8 @@ from praxis_gateway.identity.usecases.credentials import digest, matches
 
 def check_password(session: Session, account: str, password: str, password_hash: str | None) -> None:
     """Refuse a wrong password, and any password while the account has to wait."""
-    now = clock.now(session)
-    throttle = queries.throttle(session, digest(account), now)
+    throttle = queries.throttle(session, digest(account), clock.now(session))
+    now = clock.now(session)  # after the wait for the lock
     wait = math.ceil((throttle.blocked_until - now).total_seconds())
     if wait > 0:
         delay = error_details_pb2.RetryInfo()
