@@ -4,52 +4,17 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support.platform import Platform
 
 from praxis_chassis.keys import make_keys_file
-from praxis_chassis.settings import Settings
 from praxis_chassis.testing import ServiceUnderTest
 from praxis_chassis.tokens import make_key_pair
 from praxis_local.nats import Nats
 from praxis_local.postgres import Postgres
-from praxis_local.provision import DATABASES, DatabaseUrls, provision
-
-
-@dataclass
-class Platform:
-    """The servers of this test run and the files that all services share."""
-
-    home: Path
-    databases: dict[str, DatabaseUrls]
-    nats_url: str
-    postgres: Postgres
-    nats: Nats
-
-    @property
-    def private_key(self) -> Path:
-        """The gateway's signing key."""
-        return self.home / "token.pem"
-
-    def settings(self, kind: type[Settings], name: str, **more: Any) -> Settings:
-        """Return the settings of one service on this platform."""
-        urls = self.databases[name]
-        values: dict[str, Any] = {
-            "database_url": urls.app,
-            "database_owner_url": urls.owner,
-            "database_relay_url": urls.relay,
-            "nats_url": self.nats_url,
-            "token_public_key_file": str(self.home / "token.pub"),
-            "token_private_key_file": str(self.private_key),
-            "keys_file": str(self.home / "keys.json"),
-            "files_dir": str(self.home / "files"),
-            "log_format": "text",
-            "drain_seconds": 0.0,
-        }
-        return kind(**(values | more))
+from praxis_local.provision import DATABASES, provision
 
 
 @pytest.fixture(scope="session")

@@ -1,21 +1,23 @@
-"""What must hold for every service: guarded tables, models that match the database, policies, texts, the merge manifest."""
+"""What must hold for every service: guarded tables, policies, texts, a merge manifest, models as the database."""
 
 from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
+
 from praxis_chassis import app, migrations
 from praxis_chassis.boundary import PolicyMissing, methods_of
 from praxis_chassis.errors import reason_name
 from praxis_chassis.tables import METADATA
 from praxis_chassis.testing import ServiceUnderTest
 from praxis_chassis.texts import OWN
-from sqlalchemy import create_engine, text
 
 SERVICES = ["patients", "scheduling", "billing", "claims", "reporting"]
 # Tables without a tenant, each for a reason that stands at its declaration.
@@ -111,8 +113,6 @@ def test_every_reason_has_a_text(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_reason_in_the_code_has_a_text(name: str) -> None:
-    import re
-
     service = importlib.import_module(f"praxis_{name}.service").service
     english = json.loads((service.text / "en.json").read_text()) | json.loads((OWN / "en.json").read_text())
     folder = Path(service.text).parent
