@@ -103,7 +103,7 @@ def closures_of(session: Session, locations: Collection[UUID], start: datetime, 
 def zones(session: Session, locations: Collection[UUID]) -> dict[UUID, str]:
     """Return the time zones of the locations."""
     rows = session.execute(select(LocationCopy.id, LocationCopy.time_zone).where(LocationCopy.id.in_(locations)))
-    return dict(rows.tuples().all())
+    return {row.id: row.time_zone for row in rows}
 
 
 def resources_for(
