@@ -75,7 +75,7 @@ class ProtoEnum(sqltypes.TypeDecorator[int]):
         return None if value is None else self.numbers[value]
 
 
-def enum_words(enum: EnumTypeWrapper) -> tuple[dict[int, str], dict[str, int]]:
+def enum_words(enum: Any) -> tuple[dict[int, str], dict[str, int]]:
     """Return number → word and word → number; the word is lower-case without the type prefix."""
     name = enum.DESCRIPTOR.name
     prefix = "".join(f"_{c}" if c.isupper() else c.upper() for c in name).lstrip("_") + "_"

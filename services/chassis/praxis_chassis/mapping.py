@@ -152,8 +152,10 @@ class Mapping(Generic[E, M]):
         return entity
 
     def apply(self, entity: E, message: M, paths: Collection[str] | None = None) -> None:
-        """Write the writable fields, or those of an update mask, onto an entity."""
-        for name in paths or self.fields:
+        """Write the writable fields onto an entity: all, those a mask names, or with an empty mask those that are set."""
+        if paths is not None and not paths:
+            paths = [field.name for field, _ in message.ListFields()]
+        for name in self.fields if paths is None else paths:
             root = name.split(".")[0]
             if root not in self.fields:
                 raise invalid(name, "UNKNOWN_FIELD")

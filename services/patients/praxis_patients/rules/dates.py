@@ -28,7 +28,9 @@ def readings(text: str, country_code: str, today: date) -> list[date]:
         return _dates(both if country_code in MONTH_FIRST_COUNTRIES else both[::-1])
     if match := _NAMED.fullmatch(text):
         month = (match[2] or match[3]).lower()[:3]
-        return _dates([(int(match[5]), _MONTHS.index(month) + 1, int(match[1] or match[4]))]) if month in _MONTHS else []
+        return (
+            _dates([(int(match[5]), _MONTHS.index(month) + 1, int(match[1] or match[4]))]) if month in _MONTHS else []
+        )
     return []
 
 

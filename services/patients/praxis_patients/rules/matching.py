@@ -57,7 +57,9 @@ class Match:
 
 Evidence = tuple[float, Reason | None]
 _NOTHING: Evidence = (0.0, None)
-_PLACEHOLDERS = frozenset({"baby", "boy", "girl", "newborn", "infant", "unknown", "twin", "male", "female", "a", "b", "1", "2"})
+_PLACEHOLDERS = frozenset(
+    {"baby", "boy", "girl", "newborn", "infant", "unknown", "twin", "male", "female", "a", "b", "1", "2"}
+)
 
 
 def blocking_keys(record: Record) -> frozenset[str]:

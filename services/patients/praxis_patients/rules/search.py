@@ -44,8 +44,7 @@ def terms(query: str, country_code: str, today: date) -> list[Term]:
         if keys := tuple(Key(Purpose.BIRTH_DATE, day.isoformat()) for day in dates.readings(text, country_code, today)):
             found.append(keys)
             rest = rest.replace(text, " ", 1)
-    for match in _NUMBER.finditer(rest):
-        found.append(_number_term(match.group(), country_code, today))
+    found += [_number_term(match.group(), country_code, today) for match in _NUMBER.finditer(rest)]
     rest = _NUMBER.sub(" ", rest)
     found += [_word_term(word) for word in names.plain(rest).split()]
     return found[:_MOST_TERMS]
@@ -66,7 +65,11 @@ def _word_term(word: str) -> Term:
     prefixes = (Key(Purpose.NAME, word, prefix=True), Key(Purpose.OWNER, word, prefix=True))
     if not any(c.isdigit() for c in word):
         return prefixes
-    exact = (Key(Purpose.CHART_NUMBER, word), Key(Purpose.MICROCHIP, word.upper()), Key(Purpose.GOVERNMENT_ID, word.upper()))
+    exact = (
+        Key(Purpose.CHART_NUMBER, word),
+        Key(Purpose.MICROCHIP, word.upper()),
+        Key(Purpose.GOVERNMENT_ID, word.upper()),
+    )
     return (*prefixes, *exact)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from praxis.patients.v1 import coverage_pb2, party_pb2, patient_pb2, practice_pb2, practitioner_pb2
 from praxis_chassis.mapping import Mapping, Special
-
 from praxis_patients.store.models import (
     Coverage,
     Location,

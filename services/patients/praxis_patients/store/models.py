@@ -6,6 +6,20 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    column,
+    func,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, ExcludeConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
 from praxis.patients.v1 import coverage_pb2, party_pb2, patient_pb2, practice_pb2, practitioner_pb2
 from praxis.type.v1 import type_pb2
 from praxis_chassis.database import (
@@ -18,10 +32,6 @@ from praxis_chassis.database import (
     money,
 )
 from praxis_chassis.sealing import Sealed, sealed_column
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint, Uuid, column, func
-from sqlalchemy.dialects.postgresql import ARRAY, ExcludeConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-
 from praxis_patients.rules.shares import Share
 
 PATIENT = {"patient": True}  # columns that a merge of two patients rewrites
@@ -161,7 +171,9 @@ class Patient(Aggregate, Base):
         numbers = dict.fromkeys((item.system, item.value) for item in wanted)
         kept = [row for row in self.references if (row.system, row.value) in numbers]
         known = {(row.system, row.value) for row in kept}
-        new = [PatientReference(system=system, value=value) for system, value in numbers if (system, value) not in known]
+        new = [
+            PatientReference(system=system, value=value) for system, value in numbers if (system, value) not in known
+        ]
         self.references = [*kept, *new]
 
     def blank(self) -> None:

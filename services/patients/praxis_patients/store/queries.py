@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 from uuid import UUID
 
-from praxis.patients.v1 import patient_pb2
-from praxis_chassis.database import uuid_of
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
+from praxis.patients.v1 import patient_pb2
 from praxis_patients.rules.search import Key, Purpose, Term, prefix_end
 from praxis_patients.store.models import (
     Coverage,
@@ -75,7 +73,9 @@ def owner_of_reference(session: Session, system: str, value: str) -> UUID | None
 def candidates(session: Session, patient_id: UUID, blocks: Iterable[str]) -> Sequence[Patient]:
     """Return other patients that share a blocking key."""
     shared = select(PatientKey.patient_id).where(
-        PatientKey.purpose == Purpose.BLOCK.value, PatientKey.value.in_(list(blocks)), PatientKey.patient_id != patient_id
+        PatientKey.purpose == Purpose.BLOCK.value,
+        PatientKey.value.in_(list(blocks)),
+        PatientKey.patient_id != patient_id,
     )
     query = select(Patient).where(Patient.id.in_(shared), Patient.state.not_in(HIDDEN))
     return session.scalars(query.order_by(Patient.id).limit(MOST_CANDIDATES)).all()
@@ -112,11 +112,3 @@ def party_serves_others(session: Session, party_id: UUID, patient_id: UUID) -> b
         exists().where(Patient.party_id == party_id, Patient.id != patient_id, open_patients),
     ]
     return bool(session.execute(select(or_(*others))).scalar())
-
-
-def listed(*conditions: Any) -> Select[tuple[Patient]]:
-    return select(Patient).where(*conditions)
-
-
-def by_id(identifier: str) -> UUID:
-    return uuid_of(identifier)

@@ -1,0 +1,52 @@
+"""The RPCs of patients."""
+
+from __future__ import annotations
+
+from praxis.patients.v1 import patient_pb2
+from praxis.patients.v1 import patient_service_pb2 as pb
+from praxis_chassis.database import fetch
+from praxis_chassis.paging import page
+from praxis_chassis.rpc import Call, command, query
+from praxis_patients.store.mappings import PATIENT
+from praxis_patients.store.models import Patient
+from praxis_patients.usecases import erasure, patients, responsibilities, states
+
+
+class PatientService:
+    @command
+    def RegisterPatient(self, request: pb.RegisterPatientRequest, call: Call) -> pb.RegisterPatientResponse:
+        return patients.register(call.session, request)
+
+    @query
+    def GetPatient(self, request: pb.GetPatientRequest, call: Call) -> patient_pb2.Patient:
+        return PATIENT.message(fetch(call.session, Patient, request.id))
+
+    @query
+    def ListPatients(self, request: pb.ListPatientsRequest, call: Call) -> pb.ListPatientsResponse:
+        wanted = patients.found(call.session, request)
+        found, token = page(call.session, wanted, order=[Patient.sort_name, Patient.id], request=request)
+        return pb.ListPatientsResponse(patients=map(PATIENT.message, found), next_page_token=token)
+
+    @command
+    def UpdatePatient(self, request: pb.UpdatePatientRequest, call: Call) -> patient_pb2.Patient:
+        return PATIENT.message(patients.update(call.session, request))
+
+    @command
+    def ChangeResponsibilities(self, request: pb.ChangeResponsibilitiesRequest, call: Call) -> patient_pb2.Patient:
+        return PATIENT.message(responsibilities.change(call.session, request))
+
+    @command
+    def DeactivatePatient(self, request: pb.DeactivatePatientRequest, call: Call) -> patient_pb2.Patient:
+        return PATIENT.message(states.deactivate(call.session, request))
+
+    @command
+    def ReactivatePatient(self, request: pb.ReactivatePatientRequest, call: Call) -> patient_pb2.Patient:
+        return PATIENT.message(states.reactivate(call.session, request))
+
+    @command
+    def MarkPatientDeceased(self, request: pb.MarkPatientDeceasedRequest, call: Call) -> patient_pb2.Patient:
+        return PATIENT.message(states.mark_deceased(call.session, request))
+
+    @command
+    def ErasePatient(self, request: pb.ErasePatientRequest, call: Call) -> patient_pb2.Patient:
+        return PATIENT.message(erasure.erase(call.session, request))

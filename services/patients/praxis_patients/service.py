@@ -1,0 +1,29 @@
+"""The whole service on one screen: who the practice is, whom it treats, and who answers and pays for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from praxis.patients.v1 import errors_pb2
+from praxis_chassis.service import Service
+from praxis_patients.api.coverage_service import CoverageService
+from praxis_patients.api.directory_service import DirectoryService
+from praxis_patients.api.party_service import PartyService
+from praxis_patients.api.patient_service import PatientService
+from praxis_patients.store.models import Base
+
+HERE = Path(__file__).parent
+
+service = Service(
+    name="patients",
+    package="praxis.patients.v1",
+    servicers=[DirectoryService(), PartyService(), PatientService(), CoverageService()],
+    metadata=Base.metadata,
+    migrations=HERE / "migrations",
+    text=HERE / "text",
+    errors=errors_pb2.ErrorReason,
+    constraints={
+        "ex_coverages_rank": errors_pb2.ERROR_REASON_COVERAGE_RANK_TAKEN,
+        "pk_patient_references": errors_pb2.ERROR_REASON_EXTERNAL_REFERENCE_TAKEN,
+    },
+)

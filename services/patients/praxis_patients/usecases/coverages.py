@@ -1,0 +1,77 @@
+"""Keeps who pays for a patient besides the responsible parties."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from praxis.patients.v1 import coverage_pb2, errors_pb2
+from praxis.patients.v1 import coverage_service_pb2 as pb
+from praxis.patients.v1 import events_pb2 as happened
+from praxis_chassis.database import fetch
+from praxis_chassis.errors import DomainError, invalid
+from praxis_chassis.events import record
+from praxis_chassis.mapping import read_date
+from praxis_chassis.types import new_id
+from praxis_patients.store.mappings import COVERAGE
+from praxis_patients.store.models import Coverage, Patient
+from praxis_patients.usecases import contacts
+from praxis_patients.usecases.parties import open_party
+from praxis_patients.usecases.states import open_patient
+
+_SELF = coverage_pb2.SUBSCRIBER_RELATIONSHIP_SELF
+
+
+def add(session: Session, request: pb.CreateCoverageRequest) -> Coverage:
+    patient = open_patient(session, request.coverage.patient_id)
+    coverage: Coverage = COVERAGE.new(request.coverage)
+    coverage.id, coverage.state = new_id(), coverage_pb2.COVERAGE_STATE_ACTIVE
+    _settle(session, coverage, patient)
+    record(session, happened.CoverageAdded, coverage)
+    return coverage
+
+
+def update(session: Session, request: pb.UpdateCoverageRequest) -> Coverage:
+    coverage = _open(session, request.coverage.id, request.coverage.etag)
+    patient = open_patient(session, str(coverage.patient_id))
+    COVERAGE.apply(coverage, request.coverage, set(request.update_mask.paths))
+    if coverage.patient_id != patient.id:
+        raise invalid("coverage.patient_id", "COVERAGE_PATIENT_FIXED")
+    _settle(session, coverage, patient)
+    record(session, happened.CoverageChanged, coverage)
+    return coverage
+
+
+def end(session: Session, request: pb.EndCoverageRequest) -> Coverage:
+    coverage = _open(session, request.id, request.etag)
+    coverage.to_date = read_date(request.to_date, "to_date") or contacts.today(session)
+    _check_dates(coverage, "to_date")
+    coverage.state = coverage_pb2.COVERAGE_STATE_ENDED
+    record(session, happened.CoverageEnded, coverage)
+    return coverage
+
+
+def _open(session: Session, identifier: str, etag: str) -> Coverage:
+    coverage = fetch(session, Coverage, identifier, lock=True, etag=etag)
+    if coverage.state != coverage_pb2.COVERAGE_STATE_ACTIVE:
+        raise DomainError(errors_pb2.ERROR_REASON_COVERAGE_CLOSED)
+    return coverage
+
+
+def _settle(session: Session, coverage: Coverage, patient: Patient) -> None:
+    """Check dates and complete the subscriber; the database has the last word on ranks."""
+    _check_dates(coverage, "coverage.to_date")
+    if coverage.subscriber_relationship == _SELF:
+        if patient.party_id is None:
+            raise invalid("coverage.subscriber_relationship", "SUBSCRIBER_SELF_NOT_POSSIBLE")
+        if coverage.subscriber_party_id not in {None, patient.party_id}:
+            raise invalid("coverage.subscriber_party_id", "SUBSCRIBER_NOT_SELF")
+        coverage.subscriber_party_id = patient.party_id
+        return
+    if coverage.subscriber_party_id is None:
+        raise invalid("coverage.subscriber_party_id", "SUBSCRIBER_REQUIRED")
+    open_party(session, coverage.subscriber_party_id)
+
+
+def _check_dates(coverage: Coverage, path: str) -> None:
+    if coverage.from_date and coverage.to_date and coverage.from_date >= coverage.to_date:
+        raise invalid(path, "DATES_REVERSED")

@@ -1,0 +1,57 @@
+"""Erases a patient: what says who he was goes, what the money and the law need stays."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from praxis.patients.v1 import events_pb2 as happened
+from praxis.patients.v1 import party_pb2
+from praxis.patients.v1 import patient_service_pb2 as pb
+from praxis_chassis.database import fetch
+from praxis_chassis.events import record
+from praxis_patients.rules.lifecycle import Change
+from praxis_patients.store import queries
+from praxis_patients.store.models import Party, Patient
+from praxis_patients.usecases import keys
+from praxis_patients.usecases.states import state_after
+
+
+def erase(session: Session, request: pb.ErasePatientRequest) -> Patient:
+    """Erase a patient, his coverages, and the parties that serve nobody else."""
+    patient = fetch(session, Patient, request.id, lock=True, etag=request.etag)
+    state_after(patient, Change.ERASE)
+    coverages = queries.coverages_of(session, patient.id)
+    parties = {row.party_id for row in patient.responsibilities} | {row.subscriber_party_id for row in coverages}
+    if patient.party_id is not None:
+        parties.add(patient.party_id)
+    for coverage in coverages:
+        coverage.blank()
+        record(session, happened.CoverageErased, coverage, coverage_id=coverage.id, patient_id=patient.id)
+    patient.blank()
+    keys.forget_patient(session, patient)
+    record(session, happened.PatientErased, patient, patient_id=patient.id)
+    for party_id in sorted(parties):
+        _erase_party(session, party_id, patient.id)
+    session.flush()
+    return patient
+
+
+def _erase_party(session: Session, party_id: UUID, patient_id: UUID) -> None:
+    party = fetch(session, Party, party_id, lock=True)
+    if party.state == party_pb2.PARTY_STATE_ERASED:
+        return
+    if queries.party_serves_others(session, party_id, patient_id):
+        _set_free(session, party, patient_id)
+        return
+    party.blank()
+    keys.forget_party(session, party)
+    record(session, happened.PartyErased, party, party_id=party.id)
+
+
+def _set_free(session: Session, party: Party, patient_id: UUID) -> None:
+    """Part a party that others still need from the patient's record that it followed."""
+    if party.patient_id == patient_id:
+        party.patient_id = None
+        record(session, happened.PartyUpdated, party)

@@ -1,0 +1,113 @@
+"""Registers patients, changes their records and finds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from praxis.patients.v1 import errors_pb2, patient_pb2
+from praxis.patients.v1 import events_pb2 as happened
+from praxis.patients.v1 import patient_service_pb2 as pb
+from praxis_chassis.database import uuid_of
+from praxis_chassis.errors import DomainError, invalid
+from praxis_chassis.events import record
+from praxis_chassis.numbers import next_number
+from praxis_chassis.types import new_id
+from praxis_patients.rules import matching, search
+from praxis_patients.store import queries
+from praxis_patients.store.mappings import PATIENT
+from praxis_patients.store.models import Patient
+from praxis_patients.usecases import contacts, keys, parties, profiles, responsibilities
+from praxis_patients.usecases.states import open_patient
+
+_FIRST_CHART_NUMBER = 1001
+_MOST_DUPLICATES = 10
+
+
+def register(session: Session, request: pb.RegisterPatientRequest) -> pb.RegisterPatientResponse:
+    """Register a patient; likely duplicates are told, never refused."""
+    said = request.patient
+    patient: Patient = PATIENT.new(said)
+    patient.id, patient.state = new_id(), patient_pb2.PATIENT_STATE_ACTIVE
+    patient.chart_number = str(next_number(session, "chart_number", start=_FIRST_CHART_NUMBER))
+    warnings = profiles.settle(session, patient, said)
+    _check_references(session, patient)
+    if patient.human is not None:
+        patient.party_id = parties.own_party(session, patient, profiles.wanted_party(said)).id
+    responsibilities.register(session, patient, said.responsibilities)
+    record(session, happened.PatientRegistered, patient)
+    keys.index_patient(session, patient)
+    return pb.RegisterPatientResponse(
+        patient=PATIENT.message(patient), possible_duplicates=_duplicates(session, patient), warnings=warnings
+    )
+
+
+def update(session: Session, request: pb.UpdatePatientRequest) -> Patient:
+    patient = open_patient(session, request.patient.id, request.patient.etag)
+    kind, paths = patient.kind, list(request.update_mask.paths)
+    _refuse_fixed(patient, request.patient, paths)
+    PATIENT.apply(patient, request.patient, paths)
+    if patient.kind != kind:
+        raise DomainError(errors_pb2.ERROR_REASON_PROFILE_FIXED, kind=kind)
+    profiles.settle(session, patient, request.patient)
+    _check_references(session, patient)
+    record(session, happened.PatientUpdated, patient, previous_state=patient.state)
+    parties.refresh_own_party(session, patient)
+    keys.index_patient(session, patient)
+    return patient
+
+
+def found(session: Session, request: pb.ListPatientsRequest) -> Select[Any]:
+    """Return the patients that meet all of a query's terms and filters."""
+    terms = search.terms(request.query, contacts.search_country(session), contacts.today(session))
+    conditions = [queries.patients_with(term) for term in keys.sealed_terms(session, terms)]
+    states = request.states or None
+    conditions.append(Patient.state.in_(states) if states else Patient.state.not_in(queries.HIDDEN))
+    if request.party_id:
+        conditions.append(queries.answered_by(uuid_of(request.party_id, "party_id")))
+    if request.external_system or request.external_value:
+        conditions.append(queries.referenced(_system(request), request.external_value))
+    return select(Patient).where(*conditions)
+
+
+def _system(request: pb.ListPatientsRequest) -> str:
+    if not request.external_system:
+        raise invalid("external_system", "EXTERNAL_SYSTEM_REQUIRED")
+    return request.external_system
+
+
+def _refuse_fixed(patient: Patient, said: patient_pb2.Patient, paths: list[str]) -> None:
+    profile = said.WhichOneof("profile")
+    if profile is not None and profile != patient.kind:
+        raise DomainError(errors_pb2.ERROR_REASON_PROFILE_FIXED, kind=patient.kind)
+    if "responsibilities" in paths or (not paths and said.responsibilities):
+        raise DomainError(errors_pb2.ERROR_REASON_RESPONSIBILITIES_FIXED)
+
+
+def _check_references(session: Session, patient: Patient) -> None:
+    with session.no_autoflush:
+        for row in patient.references:
+            owner = queries.owner_of_reference(session, row.system, row.value)
+            if owner not in {None, patient.id}:
+                raise DomainError(errors_pb2.ERROR_REASON_EXTERNAL_REFERENCE_TAKEN, system=row.system, patient_id=owner)
+
+
+def _duplicates(session: Session, patient: Patient) -> list[pb.PossibleDuplicate]:
+    one = keys.record_of(patient)
+    others = queries.candidates(session, patient.id, matching.blocking_keys(one))
+    found = matching.likely(one, ((other, keys.record_of(other)) for other in others))
+    return [_possible(other, match) for other, match in found[:_MOST_DUPLICATES]]
+
+
+def _possible(other: Patient, match: matching.Match) -> pb.PossibleDuplicate:
+    profile = other.human or other.animal
+    return pb.PossibleDuplicate(
+        patient_id=str(other.id),
+        chart_number=other.chart_number,
+        display_name=other.display_name,
+        birth_date=profile.birth_date if profile is not None else "",
+        score=match.score,
+        reasons=[pb.MatchReason.Value(f"MATCH_REASON_{reason.name}") for reason in dict.fromkeys(match.reasons)],
+    )

@@ -1,0 +1,98 @@
+"""Keeps who answers for a patient, and that the parts they pay add to the whole on every day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from praxis.patients.v1 import events_pb2 as happened
+from praxis.patients.v1 import patient_pb2
+from praxis.patients.v1 import patient_service_pb2 as pb
+from praxis_chassis.errors import invalid
+from praxis_chassis.events import record
+from praxis_chassis.mapping import read_date
+from praxis_patients.rules import shares
+from praxis_patients.store.mappings import RESPONSIBILITY
+from praxis_patients.store.models import Patient, Responsibility
+from praxis_patients.usecases import contacts, keys
+from praxis_patients.usecases.parties import open_party
+from praxis_patients.usecases.states import open_patient
+
+_SELF = patient_pb2.RESPONSIBILITY_ROLE_SELF
+Said = Sequence[patient_pb2.Responsibility]
+
+
+def register(session: Session, patient: Patient, said: Said) -> None:
+    """Write down who answers for a new patient; a person of whom nothing is said answers for himself."""
+    if not said and patient.party_id is not None:
+        said = [_himself()]
+    patient.responsibilities = _rows(session, patient, said, "patient.responsibilities", first=0)
+    _check_shares(patient, "patient.responsibilities")
+
+
+def change(session: Session, request: pb.ChangeResponsibilitiesRequest) -> Patient:
+    """Replace who answers for a patient from a day on; those of earlier days stay."""
+    patient = open_patient(session, request.id, request.etag)
+    day = read_date(request.from_date, "from_date") or contacts.today(session)
+    _refuse_own_dates(request.responsibilities)
+    kept = shares.ended(patient.payers, day)
+    for share in kept:
+        share.payer.to_date = None if share.to_date == date.max else share.to_date
+    first = max((row.position for row in patient.responsibilities), default=-1) + 1
+    rows = _rows(session, patient, request.responsibilities, "responsibilities", first)
+    for row in rows:
+        row.from_date = day
+    patient.responsibilities = [*(share.payer for share in kept), *rows]
+    _check_shares(patient, "responsibilities")
+    record(session, happened.ResponsibilityChanged, patient, effective_date=day)
+    keys.index_patient(session, patient)
+    return patient
+
+
+def _himself() -> patient_pb2.Responsibility:
+    return patient_pb2.Responsibility(
+        role=_SELF, share_basis_points=shares.WHOLE, may_consent=True, may_be_informed=True
+    )
+
+
+def _rows(session: Session, patient: Patient, said: Said, path: str, first: int) -> list[Responsibility]:
+    rows = []
+    for index, item in enumerate(said):
+        row = RESPONSIBILITY.new(item)
+        row.position = first + index
+        row.party_id = _party_id(session, patient, item, f"{path}[{index}]", row.party_id)
+        if row.from_date and row.to_date and row.from_date >= row.to_date:
+            raise invalid(f"{path}[{index}].to_date", "DATES_REVERSED")
+        rows.append(row)
+    return rows
+
+
+def _party_id(
+    session: Session, patient: Patient, item: patient_pb2.Responsibility, path: str, named: UUID | None
+) -> UUID:
+    if item.role == _SELF:
+        if patient.party_id is None or named not in {None, patient.party_id}:
+            raise invalid(f"{path}.role", "SELF_NOT_POSSIBLE")
+        return patient.party_id
+    if named is None:
+        raise invalid(f"{path}.party_id", "PARTY_REQUIRED")
+    return open_party(session, named).id
+
+
+def _refuse_own_dates(said: Said) -> None:
+    for index, item in enumerate(said):
+        if item.from_date or item.to_date:
+            raise invalid(f"responsibilities[{index}].from_date", "DATES_BELONG_TO_CHANGE")
+
+
+def _check_shares(patient: Patient, path: str) -> None:
+    fault = shares.first_fault(patient.payers)
+    if fault is None:
+        return
+    if not patient.responsibilities:
+        raise invalid(path, "RESPONSIBILITY_REQUIRED")
+    day = "-" if fault.day == date.min else fault.day.isoformat()
+    raise invalid(path, "SHARES_NOT_WHOLE", total=fault.total, whole=shares.WHOLE, date=day)
