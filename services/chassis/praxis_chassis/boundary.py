@@ -27,13 +27,15 @@ from praxis.policy.v1 import policy_pb2
 from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis import audit, events, idempotency, telemetry
 from praxis_chassis.context import Actor, Context
-from praxis_chassis.errors import CallFailed, DomainError, Violation, common_error, refuse, status_of
+from praxis_chassis.errors import CallFailed, DomainError, Violation, common_error, is_pending, refuse, status_of
 from praxis_chassis.rpc import Call
 from praxis_chassis.service import Runtime
 from praxis_chassis.tokens import Claims, TokenInvalid
-from praxis_chassis.types import new_id
+from praxis_chassis.types import made_seconds_ago, new_id
 
 TRIES = 3
+PENDING_SECONDS = 2.0
+NEW_SECONDS = 60.0
 DEADLINES = {"query": 2.0, "command": 5.0, "stream": 300.0}
 REPORT_DEADLINE = 30.0
 PURPOSES = {"treatment", "payment", "operations"}
@@ -187,17 +189,15 @@ class Boundary:
             context.idempotency_key = getattr(request, "request_id", "")
         validate(request)
         fetched = method.first(request, context) if method.first else None
-        tries = TRIES if method.kind == "command" else 1
-        for attempt in range(1, tries + 1):
+        patience = Patience(self.runtime.service.errors, request, method.kind)
+        while True:
             try:
                 return self._transaction(method, request, context, fetched)
-            except (OperationalError, StaleDataError) as failure:
-                if attempt == tries or not _worth_repeating(failure):
+            except (OperationalError, StaleDataError, DomainError) as failure:
+                if not patience.worth_repeating(failure):
                     raise
                 context.subjects.clear()
                 context.recorded.clear()
-                time.sleep(0.005 * attempt)
-        raise AssertionError("unreachable")
 
     def _authorize(self, method: Method, context: Context) -> None:
         policy = method.policy
@@ -280,13 +280,62 @@ def patients_in(path: str, request: Message, reply: Message) -> set[UUID]:
 
 
 def _items(value: Any) -> Iterable[Any]:
-    return [value] if isinstance(value, str | Message) else value
+    return value if isinstance(value, Iterable) and not isinstance(value, str | bytes | Message) else [value]
 
 
-def _worth_repeating(failure: Exception) -> bool:
+class Patience:
+    """Decides whether a command that failed is worth another try, and waits before it."""
+
+    def __init__(self, errors: Any, request: Message, kind: str) -> None:
+        self.errors, self.request = errors, request
+        self.tries = TRIES if kind == "command" else 1
+        self.until = time.monotonic() + PENDING_SECONDS
+        self.attempts = 0
+
+    def worth_repeating(self, failure: Exception) -> bool:
+        """Wait and say yes after a collision with another transaction, or when a foreign event is on its way."""
+        self.attempts += 1
+        if isinstance(failure, DomainError):
+            return self._pending(failure)
+        if self.attempts >= self.tries or not _collided(failure):
+            return False
+        time.sleep(0.005 * self.attempts)
+        return True
+
+    def _pending(self, failure: DomainError) -> bool:
+        if (
+            time.monotonic() > self.until
+            or not is_pending(failure, self.errors)
+            or not names_something_new(self.request)
+        ):
+            return False
+        time.sleep(0.04)
+        return True
+
+
+def _collided(failure: Exception) -> bool:
     if isinstance(failure, StaleDataError):
         return True
     return isinstance(getattr(failure, "orig", None), pg.SerializationFailure | pg.DeadlockDetected)
+
+
+def names_something_new(message: Message) -> bool:
+    """Tell whether a request names something that was made in the last minute, by the time inside its ids."""
+    for field, value in message.ListFields():
+        for item in _items(value):
+            if isinstance(item, Message):
+                if names_something_new(item):
+                    return True
+            elif field.type == field.TYPE_STRING and made_seconds_ago(_id_in(item)) < NEW_SECONDS:
+                return True
+    return False
+
+
+def _id_in(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)
 
 
 def as_refusal(failure: Exception, constraints: Mapping[str, int], resource: str) -> DomainError | None:

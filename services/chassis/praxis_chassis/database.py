@@ -12,6 +12,7 @@ import orjson
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
+from opentelemetry.trace import SpanKind
 from sqlalchemy import (
     BigInteger,
     DateTime,
@@ -30,7 +31,6 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 
-from opentelemetry.trace import SpanKind
 from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis import clock, telemetry
 from praxis_chassis.context import Context, context_of

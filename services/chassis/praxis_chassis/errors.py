@@ -85,6 +85,12 @@ def reason_name(enum: Any, number: int) -> tuple[str, int]:
     return value.name.removeprefix(prefix), value.GetOptions().Extensions[policy_pb2.status_code] or code_pb2.INTERNAL
 
 
+def is_pending(error: DomainError, enum: Any) -> bool:
+    """Tell whether the contract says that a refusal may end by itself, once an event has arrived."""
+    described = (error.enum or enum).DESCRIPTOR.values_by_number[error.reason]
+    return bool(described.GetOptions().Extensions[policy_pb2.pending])
+
+
 def status_of(error: DomainError, enum: Any, domain: str, catalog: Catalog, locale: str) -> status_pb2.Status:
     """Return the wire form of a refusal, with its text in the caller's language."""
     name, code = reason_name(error.enum or enum, error.reason)

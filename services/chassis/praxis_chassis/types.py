@@ -109,6 +109,13 @@ def new_id() -> UUID:
     return UUID(int=value)
 
 
+def made_seconds_ago(identifier: UUID) -> float:
+    """Return how long ago a UUIDv7 was made; infinity for any other id."""
+    if identifier.version != 7:
+        return float("inf")
+    return time.time() - (identifier.int >> 80) / 1000
+
+
 def content_id(digest: bytes) -> UUID:
     """Return a UUIDv8 made of the first bytes of a digest: the same content, the same id (RFC 9562)."""
     value = int.from_bytes(digest[:16], "big")
