@@ -6,8 +6,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, DateTime, ForeignKeyConstraint, Index, Uuid, column, func
-from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint, Range
+from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, Uuid, column, func
+from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2, resource_pb2, template_pb2, visit_pb2
@@ -215,7 +215,7 @@ class Reservation(Tenanted, Base):
     lane: Mapped[int]
     during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
     live: Mapped[bool]
-    resource: Mapped[Resource] = relationship(viewonly=True, lazy="joined")
+    resource: Mapped[Resource] = relationship(viewonly=True, lazy="selectin")
 
 
 class Appointment(Aggregate, Base):
@@ -253,7 +253,7 @@ class Appointment(Aggregate, Base):
     confirm_time: Mapped[datetime | None]
     cancellation: Mapped[appointment_pb2.Cancellation | None] = message_column(appointment_pb2.Cancellation)
     visit_id: Mapped[UUID | None]
-    patient: Mapped[PatientCopy] = relationship(viewonly=True, lazy="joined")
+    patient: Mapped[PatientCopy] = relationship(viewonly=True, lazy="selectin")
     reservations: Mapped[list[Reservation]] = relationship(
         primaryjoin=lambda: (
             (Reservation.tenant_id == Appointment.tenant_id)
@@ -309,8 +309,8 @@ class Visit(Aggregate, Base):
     complete_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     leave_time: Mapped[datetime | None]
     reason: Mapped[str]
-    patient: Mapped[PatientCopy] = relationship(viewonly=True, lazy="joined")
-    room: Mapped[Resource | None] = relationship(viewonly=True, lazy="joined")
+    patient: Mapped[PatientCopy] = relationship(viewonly=True, lazy="selectin")
+    room: Mapped[Resource | None] = relationship(viewonly=True, lazy="selectin")
 
     def go(self, verb: str) -> None:
         """Change the state by a verb, or refuse."""

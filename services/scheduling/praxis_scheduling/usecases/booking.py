@@ -43,8 +43,8 @@ REASONS = {
     Rule.WAVE_START: errors_pb2.ERROR_REASON_WAVE_START,
     Rule.LANES_FULL: errors_pb2.ERROR_REASON_SLOT_TAKEN,
 }
-RULE_NUMBERS = enum_words(appointment_pb2.BookingRule)[1]  # type: ignore[arg-type]
-KIND_WORDS = enum_words(resource_pb2.ResourceKind)[0]  # type: ignore[arg-type]
+RULE_NUMBERS = enum_words(appointment_pb2.BookingRule)[1]
+KIND_WORDS = enum_words(resource_pb2.ResourceKind)[0]
 
 
 @dataclass(frozen=True, slots=True)

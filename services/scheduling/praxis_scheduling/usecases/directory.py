@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import patient_pb2
-from praxis.scheduling.v1 import appointment_type_pb2, errors_pb2
+from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2, errors_pb2
 from praxis_chassis.context import Context, context_of
 from praxis_chassis.database import uuid_of
 from praxis_chassis.errors import DomainError
@@ -65,15 +65,14 @@ def erase_patient(session: Session, identifier: str) -> None:
     session.execute(update(Visit).where(Visit.patient_id == copy.id).values(reason=""))
     blank = {"reason": "", "notes": "", "override_reason": ""}
     session.execute(update(Appointment).where(Appointment.patient_id == copy.id).values(blank))
-    for appointment in session.scalars(
-        select(Appointment).where(Appointment.patient_id == copy.id, Appointment.cancellation.is_not(None))
-    ):
+    cancelled = Appointment.state == appointment_pb2.APPOINTMENT_STATE_CANCELLED
+    for appointment in session.scalars(select(Appointment).where(Appointment.patient_id == copy.id, cancelled)):
         appointment.cancellation = _without_reason(appointment.cancellation)
 
 
-def _without_reason(cancellation: Any) -> Any:
-    blank = type(cancellation)()
-    blank.CopyFrom(cancellation)
+def _without_reason(cancellation: appointment_pb2.Cancellation | None) -> appointment_pb2.Cancellation:
+    blank = appointment_pb2.Cancellation()
+    blank.MergeFrom(cancellation or blank)
     blank.reason = ""
     return blank
 
