@@ -56,4 +56,3 @@ def _transports(settings: Settings, contracts: contracts_module.Contracts, runti
         name: GrpcTransport(target, contracts, name) for name, target in settings.targets.items() if target
     }
     return {**transports, "identity": IdentityTransport(runtime)}
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -90,9 +91,12 @@ def document(contracts: Contracts) -> dict[str, Any]:
     """Return the whole description."""
     schemas = Schemas(contracts)
     schemas.components["Problem"] = _PROBLEM
+    names = Counter(operation.name for operation in contracts.operations)
     paths: dict[str, Any] = {}
     for operation in contracts.operations:
-        paths.setdefault(_public_path(operation), {})[operation.verb] = _operation(operation, schemas)
+        name = operation.name if names[operation.name] == 1 else tag_of(operation) + operation.name
+        described = {"operationId": name, **_operation(operation, schemas)}
+        paths.setdefault(_public_path(operation), {})[operation.verb] = described
     return {
         "openapi": "3.1.0",
         "info": {"title": "Praxis", "version": "1", "description": _ABOUT, "license": _LICENSE},
@@ -146,7 +150,6 @@ def success_status(operation: Operation) -> int:
 def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     comment = schemas.comments.get(operation.method.full_name, "")
     description: dict[str, Any] = {
-        "operationId": operation.name,
         "tags": [tag_of(operation)],
         "summary": comment.split(". ")[0].removesuffix("."),
         "description": comment,

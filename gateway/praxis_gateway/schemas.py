@@ -199,8 +199,8 @@ def _number_rules(rules: Message) -> Schema:
 
 def _add_example(name: str, schema: Schema) -> None:
     """Give a text an example where the name or the format says what it is."""
-    if schema.get("format") == "uuid" or name == "id" or name.endswith("_id"):
-        schema.setdefault("examples", [_ID])
+    if schema.get("format") == "uuid" or (name == "id" and "pattern" not in schema):
+        schema["examples"] = [_ID]
     elif schema.get("format") == "date":
         schema["examples"] = ["2026-03-01"]
     else:
