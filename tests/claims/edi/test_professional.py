@@ -8,15 +8,15 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from tests.claims.edi import generator, judge
+from tests.claims.edi.mutants import MUTANTS, Mutant
+
 from praxis_claims.edi.errors import EdiError
 from praxis_claims.edi.model import Accident, Address, Claim, Drug, Organization, Person
 from praxis_claims.edi.professional import SEPARATORS, write_claims
 from praxis_claims.edi.structure import verify_structure
 from praxis_claims.edi.text import clean
 from praxis_claims.edi.tokenizer import Tokenizer
-
-from tests.claims.edi import generator, judge
-from tests.claims.edi.mutants import MUTANTS, Mutant
 
 FILES, CLAIMS_PER_FILE = 25, 40
 IN_SCOPE = (

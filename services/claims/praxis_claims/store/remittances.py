@@ -107,6 +107,8 @@ class RemittanceClaim(Tenanted, Base):
     patient_responsibility_amount = money("patient_responsibility_amount_minor")
     state: Mapped[int] = enum_column(remittance_pb2.RemittanceClaimState)
     match_method: Mapped[str] = mapped_column(Text, default="")
+    # The earlier decision that this one takes back; each can be taken back once.
+    reverses_id: Mapped[UUID | None]
     adjustments: Mapped[list[remittance_pb2.RemittanceAdjustment]] = messages_column(
         remittance_pb2.RemittanceAdjustment
     )
@@ -118,6 +120,7 @@ class RemittanceClaim(Tenanted, Base):
     __table_args__ = (
         UniqueConstraint("tenant_id", "remittance_id", "position", name="uq_remittance_claims_position"),
         ForeignKeyConstraint(["tenant_id", "remittance_id"], ["remittances.tenant_id", "remittances.id"]),
+        UniqueConstraint("tenant_id", "reverses_id", name="uq_remittance_claims_reverses"),
         Index("ix_remittance_claims_claim", "tenant_id", "claim_id"),
         Index("ix_remittance_claims_control", "tenant_id", "payer_control_number"),
     )

@@ -1,0 +1,106 @@
+"""Enters one transaction set of an 835: the remittance, its claims with their matches, and what is to happen now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from praxis.claims.v1 import events_pb2, remittance_pb2
+from praxis_chassis.events import record
+from praxis_chassis.types import new_id
+from praxis_claims.edi.errors import Finding, Level
+from praxis_claims.edi.remittance_records import Payment, Totals, first
+from praxis_claims.edi.remittance_records import Remittance as Received
+from praxis_claims.store import remittance_queries as queries
+from praxis_claims.store.models import Payer, Remittance, RemittanceFile
+from praxis_claims.usecases import remittance_messages as messages
+from praxis_claims.usecases import remittance_postings as postings
+from praxis_claims.usecases.remittance_decisions import Decisions
+from praxis_claims.usecases.remittance_matching import Match, find_claims
+
+SHOWN_FINDINGS = 200
+
+
+def enter(
+    session: Session, upload: RemittanceFile, position: int, received: Received, about: Sequence[Finding]
+) -> set[UUID]:
+    """Store a remittance and start what follows from it; returns the patients it is about."""
+    remittance = _remittance(upload, position, received, about)
+    quarantined = received.totals.quarantined or _was_seen(session, remittance)
+    matches = find_claims(session, received.claims)
+    payer = _payer(session, received.payment, matches)
+    remittance.payer_id = payer.id if payer else None
+    session.add(remittance)
+    session.flush()
+    decisions = Decisions(session, remittance, upload.file_id, quarantined=quarantined)
+    rows = decisions.enter(received.claims, matches)
+    if quarantined:
+        remittance.state = remittance_pb2.REMITTANCE_STATE_QUARANTINED
+        record(session, events_pb2.RemittanceQuarantined, remittance)
+    else:
+        record(session, events_pb2.RemittanceReceived, remittance)
+        postings.start(session, remittance, payer, rows)
+    return {row.patient_id for row in rows if row.patient_id}
+
+
+def _remittance(upload: RemittanceFile, position: int, received: Received, about: Sequence[Finding]) -> Remittance:
+    payment, totals, held = received.payment, received.totals, _claim_errors(received)
+    return Remittance(
+        id=new_id(),
+        remittance_file_id=upload.id,
+        position=position,
+        control_number=payment.provenance.transaction,
+        payer_name=payment.payer.name,
+        payer_identifier=payment.payer_identifier,
+        payee_identifier=payment.payee_identifier,
+        trace_number=payment.trace_number,
+        payment_date=payment.payment_date,
+        payment_method_code=payment.method,
+        currency_code=messages.CURRENCY,
+        payment_amount_minor=payment.cents,
+        state=remittance_pb2.REMITTANCE_STATE_RECEIVED,
+        findings=[messages.finding(found) for found in (*totals.findings, *about, *held)][:SHOWN_FINDINGS],
+        **_sums(totals),
+    )
+
+
+def _sums(totals: Totals) -> dict[str, object]:
+    return {
+        "charge_amount_minor": totals.charge_cents,
+        "paid_amount_minor": totals.paid_cents,
+        "provider_adjustment_amount_minor": totals.provider_cents,
+        "adjustment_amounts": dict(totals.adjustment_cents),
+        "claim_count": totals.claims,
+        "line_count": totals.lines,
+        "balances": totals.balances,
+        "provider_adjustments": messages.provider_adjustments(totals.provider_adjustments),
+    }
+
+
+def _claim_errors(received: Received) -> list[Finding]:
+    return [found for claim in received.claims for found in claim.findings if found.level is not Level.INFO]
+
+
+def _was_seen(session: Session, remittance: Remittance) -> bool:
+    """Whether the same payment came before with other content; it is kept back and never dropped."""
+    if not remittance.trace_number or queries.same_payment(session, remittance) is None:
+        return False
+    text = (
+        f"Payment {remittance.trace_number} of {remittance.payer_name} was received before with other content. "
+        "Compare the two, because payers reuse numbers and also send corrections."
+    )
+    seen = Finding(Level.FATAL, "PAYMENT_SEEN_BEFORE", 0, "TRN02", text)
+    remittance.findings = [messages.finding(seen), *remittance.findings]
+    return True
+
+
+def _payer(session: Session, payment: Payment, matches: Sequence[Match | None]) -> Payer | None:
+    """Return who pays: the payer of the file's ids, else the one payer of all claims that were found."""
+    ids = {payment.payer.identifier, first(payment.payer.references, "2U") or "", payment.trace_payer}
+    known = queries.payer_known_as(session, ids - {""})
+    claimed = {match.claim.payer_id for match in matches if match}
+    if known is None and len(claimed) == 1:
+        return queries.payers(session, claimed).popitem()[1]
+    return known
