@@ -227,6 +227,7 @@ class Database:
             Session(self.engine, expire_on_commit=False, info=info) as session,
             session.begin(),
         ):
+            session.connection()  # enters the tenant now, because the practice's time is read with it
             yield session
 
     def close(self) -> None:
