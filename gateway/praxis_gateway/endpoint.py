@@ -111,7 +111,7 @@ class Door:
         metadata = {
             "x-request-id": request_id(),
             "x-correlation-id": request_id(),
-            "x-locale": request.accept_languages.best_match(LOCALES) or LOCALES[0],
+            "x-locale": _locale(),
             "traceparent": _trace_parent(),
         }
         key = request.headers.get("Idempotency-Key")
@@ -170,6 +170,12 @@ def _file_name() -> str:
     disposition = request.headers.get("Content-Disposition", "")
     match = re.search(r'filename="?([^";\\/]{1,200})"?', disposition)
     return match[1] if match else ""
+
+
+def _locale() -> str:
+    """Return the language that the caller likes best among ours; `es-MX` is content with `es`."""
+    wanted = (tag.split("-")[0].lower() for tag in request.accept_languages.values())
+    return next((language for language in wanted if language in LOCALES), LOCALES[0])
 
 
 def _trace_parent() -> str:
