@@ -7,7 +7,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, any_, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -68,6 +68,6 @@ def forget(session: Session, subject_id: UUID) -> None:
     events, letters = tables.events, tables.dead_letters
     session.execute(update(events).where(events.c.subject_id == subject_id).values(payload=b"", erased=True))
     session.execute(update(letters).where(letters.c.subject_id == subject_id).values(payload=b""))
-    session.execute(delete(tables.replies).where(tables.replies.c.subject_ids.any(subject_id)))
+    session.execute(delete(tables.replies).where(any_(tables.replies.c.subject_ids) == subject_id))
     files.erase_files_of(session, subject_id)
     session.info.setdefault("subject_keys", {})[subject_id] = None

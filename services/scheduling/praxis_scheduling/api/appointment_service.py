@@ -6,23 +6,17 @@ from uuid import UUID
 
 from praxis.scheduling.v1 import appointment_pb2, visit_pb2
 from praxis.scheduling.v1 import appointment_service_pb2 as pb
-from praxis_chassis.context import Context
 from praxis_chassis.database import fetch
 from praxis_chassis.mapping import moment
 from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
 from praxis_scheduling.api.dates import between
 from praxis_scheduling.api.mappings import APPOINTMENT, VISIT
-from praxis_scheduling.store.models import Appointment, AppointmentType, LocationCopy, PatientCopy
-from praxis_scheduling.usecases import appointments, booking, directory, slots, visits
+from praxis_scheduling.store.models import Appointment, AppointmentType
+from praxis_scheduling.usecases import appointments, booking, slots, visits
 from praxis_scheduling.usecases.availability import wish_for
 
 CHANGEABLE = ("reason", "notes")
-
-
-def _await_directory(request: pb.CreateAppointmentRequest, context: Context) -> None:
-    patient, location = request.appointment.patient_id, request.appointment.location_id
-    directory.await_copies(context, (PatientCopy, patient), (LocationCopy, location))
 
 
 class AppointmentService:
@@ -54,7 +48,7 @@ class AppointmentService:
         items, token = page(call.session, wanted, order=order, request=request)
         return pb.ListAppointmentsResponse(appointments=map(APPOINTMENT.message, items), next_page_token=token)
 
-    @command(first=_await_directory)
+    @command
     def CreateAppointment(self, request: pb.CreateAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
         return APPOINTMENT.message(booking.book(call.session, APPOINTMENT.new(request.appointment)))
 

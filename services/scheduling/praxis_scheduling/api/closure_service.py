@@ -8,18 +8,13 @@ from sqlalchemy import select
 
 from praxis.scheduling.v1 import closure_service_pb2 as pb
 from praxis.scheduling.v1 import template_pb2
-from praxis_chassis.context import Context
 from praxis_chassis.database import fetch
 from praxis_chassis.mapping import moment
 from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
 from praxis_scheduling.api.mappings import CLOSURE
-from praxis_scheduling.store.models import Closure, LocationCopy
-from praxis_scheduling.usecases import directory, setup
-
-
-def _await_location(request: pb.CreateClosureRequest, context: Context) -> None:
-    directory.await_copies(context, (LocationCopy, request.closure.location_id))
+from praxis_scheduling.store.models import Closure
+from praxis_scheduling.usecases import setup
 
 
 class ClosureService:
@@ -41,7 +36,7 @@ class ClosureService:
         items, token = page(call.session, wanted, order=[Closure.start_time, Closure.id], request=request)
         return pb.ListClosuresResponse(closures=map(CLOSURE.message, items), next_page_token=token)
 
-    @command(first=_await_location)
+    @command
     def CreateClosure(self, request: pb.CreateClosureRequest, call: Call) -> template_pb2.Closure:
         return CLOSURE.message(setup.create_closure(call.session, CLOSURE.new(request.closure)))
 

@@ -8,18 +8,12 @@ from sqlalchemy import select
 
 from praxis.scheduling.v1 import resource_pb2
 from praxis.scheduling.v1 import resource_service_pb2 as pb
-from praxis_chassis.context import Context
 from praxis_chassis.database import fetch
 from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
 from praxis_scheduling.api.mappings import RESOURCE
-from praxis_scheduling.store.models import LocationCopy, PractitionerCopy, Resource
-from praxis_scheduling.usecases import directory, setup
-
-
-def _await_directory(request: pb.CreateResourceRequest, context: Context) -> None:
-    location, practitioner = request.resource.location_id, request.resource.practitioner_id
-    directory.await_copies(context, (LocationCopy, location), (PractitionerCopy, practitioner))
+from praxis_scheduling.store.models import Resource
+from praxis_scheduling.usecases import setup
 
 
 class ResourceService:
@@ -43,7 +37,7 @@ class ResourceService:
         items, token = page(call.session, wanted, order=[Resource.name, Resource.id], request=request)
         return pb.ListResourcesResponse(resources=map(RESOURCE.message, items), next_page_token=token)
 
-    @command(first=_await_directory)
+    @command
     def CreateResource(self, request: pb.CreateResourceRequest, call: Call) -> resource_pb2.Resource:
         return RESOURCE.message(setup.create_resource(call.session, RESOURCE.new(request.resource)))
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from praxis.scheduling.v1 import visit_pb2
 from praxis.scheduling.v1 import visit_service_pb2 as pb
-from praxis_chassis.context import Context
 from praxis_chassis.database import fetch
 from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
 from praxis_scheduling.api.dates import between
 from praxis_scheduling.api.mappings import VISIT
-from praxis_scheduling.store.models import LocationCopy, PatientCopy, Visit
-from praxis_scheduling.usecases import directory, visits
-
-
-def _await_directory(request: pb.CreateVisitRequest, context: Context) -> None:
-    directory.await_copies(context, (PatientCopy, request.visit.patient_id), (LocationCopy, request.visit.location_id))
+from praxis_scheduling.store.models import Visit
+from praxis_scheduling.usecases import visits
 
 
 class VisitService:
@@ -31,7 +26,7 @@ class VisitService:
         items, token = page(call.session, wanted, order=[Visit.arrive_time, Visit.id], request=request)
         return pb.ListVisitsResponse(visits=map(VISIT.message, items), next_page_token=token)
 
-    @command(first=_await_directory)
+    @command
     def CreateVisit(self, request: pb.CreateVisitRequest, call: Call) -> visit_pb2.Visit:
         return VISIT.message(visits.walk_in(call.session, VISIT.new(request.visit)))
 

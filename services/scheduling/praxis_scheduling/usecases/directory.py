@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -11,14 +10,13 @@ from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import patient_pb2
 from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2, errors_pb2
-from praxis_chassis.context import Context, context_of
+from praxis_chassis.context import context_of
 from praxis_chassis.database import uuid_of
 from praxis_chassis.errors import DomainError
 from praxis_scheduling.store.models import Appointment, LocationCopy, PatientCopy, PractitionerCopy, Visit
 
 C = TypeVar("C", PatientCopy, LocationCopy, PractitionerCopy)
 
-ARRIVAL_SECONDS, PAUSE_SECONDS = 2.0, 0.05
 KINDS = {
     "human": appointment_type_pb2.PATIENT_KIND_HUMAN,
     "animal": appointment_type_pb2.PATIENT_KIND_ANIMAL,
@@ -101,17 +99,3 @@ def known_practitioner(session: Session, identifier: UUID) -> PractitionerCopy:
     if found is None:
         raise DomainError(errors_pb2.ERROR_REASON_PRACTITIONER_UNKNOWN, id=identifier)
     return found
-
-
-def await_copies(context: Context, *wanted: tuple[type[Any], str]) -> None:
-    """Give copies of what was created a moment ago the time to arrive, so that one can register and book at once.
-
-    It runs before the transaction of the call and decides nothing: what is unknown afterwards is refused there.
-    """
-    keys = [(kind, (context.tenant, uuid_of(identifier))) for kind, identifier in wanted if identifier]
-    give_up = time.monotonic() + min(ARRIVAL_SECONDS, context.remaining_seconds() / 2)
-    while time.monotonic() < give_up:
-        with context.runtime.database.transaction(context, durable=False) as session:
-            if all(session.get(kind, key) is not None for kind, key in keys):
-                return
-        time.sleep(PAUSE_SECONDS)
