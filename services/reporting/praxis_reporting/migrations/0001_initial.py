@@ -1,4 +1,4 @@
-"""initial."""
+"""Initial schema."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def account_names(session: Session, ids: Iterable[UUID]) -> dict[UUID, str]:
     if not may_see_names(session):
         return {}
     query = select(Account.account_id, PartyName.display_name).join(PartyName, PartyName.party_id == Account.party_id)
-    return dict(session.execute(query.where(Account.account_id.in_(set(ids)))).tuples().all())
+    return dict(session.execute(query.where(Account.account_id.in_(set(ids)))).all())
 
 
 def payer_names(session: Session, ids: Iterable[UUID | None]) -> dict[UUID, str]:
@@ -55,4 +55,4 @@ def _names(
     wanted = {item for item in ids if item is not None}
     if not wanted:
         return {}
-    return dict(session.execute(select(key, name).where(key.in_(wanted))).tuples().all())
+    return dict(session.execute(select(key, name).where(key.in_(wanted))).all())

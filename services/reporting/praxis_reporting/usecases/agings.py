@@ -166,7 +166,7 @@ def account_totals(session: Session, day: date, account_id: str = "") -> list[re
     sums = _sums(session, [*OWED_BY_ACCOUNTS, *mine], day)
     paid = [Payment.account_id == account_id] if account_id else []
     query = select(Payment.currency_code, func.sum(Payment.unapplied_minor)).where(*UNUSED, *paid)
-    unapplied = dict(session.execute(query.group_by(Payment.currency_code)).tuples().all())
+    unapplied = dict(session.execute(query.group_by(Payment.currency_code)).all())
     count = session.scalar(select(func.count()).select_from(owing_accounts(account_id).subquery())) or 0
     return [
         _totals(currency, sums.get(currency, Buckets()), int(unapplied.get(currency, 0)), count)
