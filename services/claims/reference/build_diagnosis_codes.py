@@ -33,7 +33,7 @@ def walk(element: ET.Element, inherited: dict[str, str]) -> Iterator[tuple[str, 
     for diagnosis in element.findall("diag"):
         own = {e.attrib["char"]: e.text or "" for e in diagnosis.findall("sevenChrDef/extension")} or inherited
         notes = [*diagnosis.findall("inclusionTerm/note"), *diagnosis.findall("includes/note")]
-        terms = tuple(note.text.strip() for note in notes if note.text)
+        terms = tuple(" ".join(note.text.replace("|", " ").split()) for note in notes if note.text)
         yield diagnosis.findtext("name", "").replace(".", ""), Node(diagnosis.findtext("desc", ""), terms, own)
         yield from walk(diagnosis, own)
 

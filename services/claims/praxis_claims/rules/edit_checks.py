@@ -201,7 +201,7 @@ def external_cause_first(facts: ClaimFacts) -> Iterator[Hit]:
 
 
 def pointers_invalid(facts: ClaimFacts) -> Iterator[Hit]:
-    for line in facts.lines:
+    for line in facts.lines if facts.diagnoses else ():
         pointers = line.pointers
         inside = all(1 <= pointer <= len(facts.diagnoses) for pointer in pointers)
         if not (1 <= len(pointers) <= MAX_POINTERS and inside and len(set(pointers)) == len(pointers)):
