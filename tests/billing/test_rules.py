@@ -183,6 +183,7 @@ def test_only_what_the_copay_did_not_cover_moves_on(
         decision(paid, (Action.CONTRACTUAL, contractual), (Action.TRANSFER_TO_NEXT, patient)),
         Money("USD", open_amount),
         Money("USD", copay),
+        Money("USD", copay),
     )
     assert found.moved.minor == moved
     assert found.left_open.minor == open_amount - paid - contractual - moved
@@ -190,7 +191,7 @@ def test_only_what_the_copay_did_not_cover_moves_on(
 
 def test_a_second_payment_for_the_same_charge_is_refused() -> None:
     with pytest.raises(ExceedsShareError):
-        judge(decision(6000, (Action.CONTRACTUAL, 1500)), Money("USD", 0), Money("USD", 2500))
+        judge(decision(6000, (Action.CONTRACTUAL, 1500)), Money("USD", 0), Money("USD", 2500), Money("USD", 2500))
 
 
 @given(cents, cents, st.lists(money, min_size=1, max_size=9))

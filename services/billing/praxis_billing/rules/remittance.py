@@ -59,16 +59,16 @@ class ExceedsShareError(ValueError):
     """The decision is about more money than the insurer's share and the later shares hold."""
 
 
-def judge(decision: Decision, open_amount: Money, later_assigned: Money) -> Outcome:
+def judge(decision: Decision, open_amount: Money, later_assigned: Money, later_movable: Money) -> Outcome:
     """Work out the posting from what is open on the insurer's share and what later shares were assigned already.
 
     The patient's part may have been assigned at checkout as a copay: only what exceeds it moves on, and when the
-    insurer pays more than its share the surplus of the copay comes back.
+    insurer pays more than its share the surplus of the copay comes back, as far as it can still be moved.
     """
     contractual = decision.total(Action.CONTRACTUAL)
     remaining = open_amount - decision.paid - contractual
     if remaining.minor < 0:
-        if -remaining > later_assigned:
+        if -remaining > later_movable:
             raise ExceedsShareError
         return Outcome(decision.paid, contractual, remaining, Money.zero(remaining.currency))
     wanted = decision.total(Action.TRANSFER_TO_NEXT) - later_assigned

@@ -1,0 +1,57 @@
+"""What billing does when something happens in the other services."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from praxis.claims.v1 import events_pb2 as claims
+from praxis.patients.v1 import events_pb2 as patients
+from praxis_billing.usecases import directory, remittances
+from praxis_chassis.events import reaction
+
+
+@reaction(patients.PatientRegistered, patients.PatientUpdated, patients.ResponsibilityChanged)
+def copy_patient(session: Session, event: patients.PatientRegistered) -> None:
+    directory.copy_patient(session, event.patient)
+
+
+@reaction(patients.PatientErased)
+def erase_patient(session: Session, event: patients.PatientErased) -> None:
+    directory.erase_patient(session, UUID(event.patient_id))
+
+
+@reaction(patients.PartyCreated, patients.PartyUpdated)
+def copy_party(session: Session, event: patients.PartyCreated) -> None:
+    directory.copy_party(session, event.party)
+
+
+@reaction(patients.PartyErased)
+def erase_party(session: Session, event: patients.PartyErased) -> None:
+    directory.erase_party(session, UUID(event.party_id))
+
+
+@reaction(patients.CoverageAdded, patients.CoverageChanged, patients.CoverageEnded)
+def copy_coverage(session: Session, event: patients.CoverageAdded) -> None:
+    directory.copy_coverage(session, event.coverage)
+
+
+@reaction(patients.PracticeCreated, patients.PracticeUpdated)
+def copy_practice(session: Session, event: patients.PracticeCreated) -> None:
+    directory.copy_practice(session, event.practice)
+
+
+@reaction(patients.LocationCreated, patients.LocationUpdated)
+def copy_location(session: Session, event: patients.LocationCreated) -> None:
+    directory.copy_location(session, event.location)
+
+
+@reaction(claims.PayerCreated, claims.PayerUpdated)
+def copy_payer(session: Session, event: claims.PayerCreated) -> None:
+    directory.copy_payer(session, event.payer)
+
+
+@reaction(claims.RemittanceReady)
+def absorb_remittance(session: Session, event: claims.RemittanceReady) -> None:
+    remittances.absorb(session, event)

@@ -1,0 +1,46 @@
+"""All mapped classes of billing by name."""
+
+from __future__ import annotations
+
+from praxis_billing.store.accounts import Account, Statement
+from praxis_billing.store.base import Base
+from praxis_billing.store.catalog import CatalogItem, Fee, FeeSchedule, TaxRate
+from praxis_billing.store.copies import (
+    CoverageCopy,
+    LocationCopy,
+    PartyCopy,
+    PatientCopy,
+    PayerCopy,
+    PracticeCopy,
+    ResponsibilityCopy,
+)
+from praxis_billing.store.encounters import Charge, Encounter, Share
+from praxis_billing.store.ledger import Entry, Journal, LedgerAccount, RemittancePosting
+from praxis_billing.store.payments import Adjustment, Allocation, Payment
+
+__all__ = [
+    "Account",
+    "Adjustment",
+    "Allocation",
+    "Base",
+    "CatalogItem",
+    "Charge",
+    "CoverageCopy",
+    "Encounter",
+    "Entry",
+    "Fee",
+    "FeeSchedule",
+    "Journal",
+    "LedgerAccount",
+    "LocationCopy",
+    "PartyCopy",
+    "PatientCopy",
+    "PayerCopy",
+    "Payment",
+    "PracticeCopy",
+    "RemittancePosting",
+    "ResponsibilityCopy",
+    "Share",
+    "Statement",
+    "TaxRate",
+]

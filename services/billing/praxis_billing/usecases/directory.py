@@ -1,0 +1,148 @@
+"""Keep local copies of patients, parties, coverages, insurers and practices, and blank them on erasure."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from praxis.billing.v1 import catalog_pb2
+from praxis.claims.v1 import payer_pb2
+from praxis.patients.v1 import coverage_pb2, party_pb2, patient_pb2, practice_pb2
+from praxis.type.v1 import type_pb2
+from praxis_billing.store.models import (
+    CoverageCopy,
+    Encounter,
+    LocationCopy,
+    PartyCopy,
+    PatientCopy,
+    PayerCopy,
+    PracticeCopy,
+    ResponsibilityCopy,
+    Statement,
+)
+from praxis_billing.usecases.accounts import open_for_party
+from praxis_chassis.context import context_of
+from praxis_chassis.files import files
+from praxis_chassis.mapping import read_date, read_money
+
+NOT_BILLED = {coverage_pb2.COVERAGE_KIND_PET}
+
+
+def copy_patient(session: Session, patient: patient_pb2.Patient) -> None:
+    """Keep who a patient is and who pays for it; whoever pays gets an account."""
+    human = patient.WhichOneof("profile") == "human"
+    session.merge(
+        PatientCopy(
+            tenant_id=context_of(session).tenant,
+            id=UUID(patient.id),
+            display_name=patient.display_name,
+            sector=catalog_pb2.SECTOR_HUMAN if human else catalog_pb2.SECTOR_ANIMAL,
+        )
+    )
+    patient_id = UUID(patient.id)
+    session.execute(delete(ResponsibilityCopy).where(ResponsibilityCopy.patient_id == patient_id))
+    for place, item in enumerate(patient.responsibilities):
+        session.add(_responsibility(patient_id, place, item))
+        if item.share_basis_points:
+            open_for_party(session, UUID(item.party_id))
+
+
+def _responsibility(patient_id: UUID, place: int, item: patient_pb2.Responsibility) -> ResponsibilityCopy:
+    return ResponsibilityCopy(
+        patient_id=patient_id,
+        position=place,
+        party_id=UUID(item.party_id),
+        basis_points=item.share_basis_points,
+        from_date=read_date(item.from_date, "from_date"),
+        to_date=read_date(item.to_date, "to_date"),
+    )
+
+
+def copy_party(session: Session, party: party_pb2.Party) -> None:
+    """Keep the name, the language and the addresses that statements need."""
+    session.merge(
+        PartyCopy(
+            tenant_id=context_of(session).tenant,
+            id=UUID(party.id),
+            patient_id=UUID(party.patient_id) if party.patient_id else None,
+            display_name=party.display_name,
+            language=party.language,
+            addresses=list(party.addresses),
+        )
+    )
+
+
+def copy_coverage(session: Session, coverage: coverage_pb2.Coverage) -> None:
+    """Keep which insurer is asked first, and the copay; insurers of animals pay their owners and are not asked."""
+    copay = read_money(coverage.copay, "copay") if coverage.HasField("copay") else None
+    session.merge(
+        CoverageCopy(
+            tenant_id=context_of(session).tenant,
+            id=UUID(coverage.id),
+            patient_id=UUID(coverage.patient_id),
+            payer_id=UUID(coverage.payer_id),
+            rank=coverage.rank,
+            billed=coverage.kind not in NOT_BILLED,
+            from_date=read_date(coverage.from_date, "from_date"),
+            to_date=read_date(coverage.to_date, "to_date"),
+            copay_minor=copay.minor if copay else None,
+            currency_code=copay.currency if copay else "USD",
+        )
+    )
+
+
+def copy_payer(session: Session, payer: payer_pb2.Payer) -> None:
+    """Keep the name of an insurer."""
+    session.merge(PayerCopy(tenant_id=context_of(session).tenant, id=UUID(payer.id), name=payer.name))
+
+
+def copy_practice(session: Session, practice: practice_pb2.Practice) -> None:
+    """Keep the letterhead, the currency and the language of a practice."""
+    session.merge(
+        PracticeCopy(
+            tenant_id=context_of(session).tenant,
+            id=UUID(practice.id),
+            name=practice.name,
+            phone=practice.phone,
+            currency_code=practice.currency_code,
+            locale=practice.locale,
+            billing_address=practice.billing_address,
+        )
+    )
+
+
+def copy_location(session: Session, location: practice_pb2.Location) -> None:
+    """Keep where a location is in time and for claims."""
+    session.merge(
+        LocationCopy(
+            tenant_id=context_of(session).tenant,
+            id=UUID(location.id),
+            practice_id=UUID(location.practice_id),
+            name=location.name,
+            time_zone=location.time_zone,
+            place_of_service_code=location.place_of_service_code,
+        )
+    )
+
+
+def erase_patient(session: Session, patient_id: UUID) -> None:
+    """Blank everything that says who the patient was; ids and money stay."""
+    session.execute(update(PatientCopy).where(PatientCopy.id == patient_id).values(display_name=""))
+    session.execute(
+        update(Encounter)
+        .where(Encounter.patient_id == patient_id)
+        .values(reversal_reason="", authorization_number="", external_reference="")
+    )
+    for party_id in session.scalars(select(PartyCopy.id).where(PartyCopy.patient_id == patient_id)):
+        erase_party(session, party_id)
+    for statement in session.scalars(select(Statement).where(Statement.patient_ids.contains([patient_id]))):
+        files(session).delete(statement.file.file_id)
+
+
+def erase_party(session: Session, party_id: UUID) -> None:
+    """Blank the name and the addresses of somebody who paid."""
+    nothing: list[type_pb2.Address] = []
+    blank = {"display_name": "", "addresses": nothing, "language": ""}
+    session.execute(update(PartyCopy).where(PartyCopy.id == party_id).values(**blank))
