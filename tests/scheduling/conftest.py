@@ -106,7 +106,7 @@ class Practice:
         return list(self.call("FindSlots", request).slots)
 
 
-def block(weekday: int, start: str, end: str, kind: Any = template_pb2.BLOCK_KIND_OPEN, **more: Any) -> Any:
+def block(weekday: Any, start: str, end: str, kind: Any = template_pb2.BLOCK_KIND_OPEN, **more: Any) -> Any:
     return template_pb2.Block(weekday=weekday, local_start=start, local_end=end, kind=kind, **more)
 
 

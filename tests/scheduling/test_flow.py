@@ -213,3 +213,28 @@ def test_bookings_are_published(practice: Practice) -> None:
     practice.book(practice.type(), practice.at("09:00"), practice.open_provider())
     practice.tenant.wait_published()
     assert len(practice.tenant.events(events_pb2.AppointmentBooked)) == 1
+
+
+def test_an_update_changes_words_only(practice: Practice) -> None:
+    booked = practice.book(practice.type(), practice.at("09:00"), practice.open_provider())
+    booked.notes = "Bring the X-ray"
+    request = pb.UpdateAppointmentRequest(appointment=booked)
+    request.update_mask.paths.extend(["notes", "start_time", "state"])
+    changed = practice.call("UpdateAppointment", request)
+    assert (changed.notes, changed.etag) == ("Bring the X-ray", '"2"')
+    changed.start_time.seconds += 600
+    request = pb.UpdateAppointmentRequest(appointment=changed)
+    request.update_mask.paths.append("start_time")
+    with pytest.raises(Refused, match="HAS_ITS_VERB"):
+        practice.call("UpdateAppointment", request)
+
+
+def test_times_out_of_all_reason_are_refused(practice: Practice) -> None:
+    kind = practice.type()
+    for year in (1900, 2101, 9999):
+        with pytest.raises(Refused, match="INVALID_REQUEST"):
+            practice.book(kind, datetime(year, 12, 31, 23, 59, tzinfo=UTC))
+    with pytest.raises(Refused, match="SEARCH_TOO_LONG"):
+        practice.slots(kind, practice.at("09:00"), practice.at("09:00", 121))
+    with pytest.raises(Refused, match="ENDS_BEFORE_START"):
+        practice.slots(kind, practice.at("09:00"), practice.at("08:00"))

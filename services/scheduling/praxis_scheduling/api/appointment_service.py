@@ -12,11 +12,9 @@ from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
 from praxis_scheduling.api.dates import between
 from praxis_scheduling.api.mappings import APPOINTMENT, VISIT
-from praxis_scheduling.store.models import Appointment, AppointmentType
+from praxis_scheduling.store.models import Appointment
 from praxis_scheduling.usecases import appointments, booking, slots, visits
-from praxis_scheduling.usecases.availability import wish_for
-
-CHANGEABLE = ("reason", "notes")
+from praxis_scheduling.usecases.availability import active_type, wish_for
 
 
 class AppointmentService:
@@ -24,7 +22,7 @@ class AppointmentService:
 
     @query
     def FindSlots(self, request: pb.FindSlotsRequest, call: Call) -> pb.FindSlotsResponse:
-        kind = fetch(call.session, AppointmentType, request.appointment_type_id)
+        kind = active_type(call.session, request.appointment_type_id)
         search = slots.Search(
             wish=wish_for(kind, request.channel, request.duration_minutes),
             start=moment(request.from_time) if request.HasField("from_time") else None,
@@ -55,8 +53,7 @@ class AppointmentService:
     @command
     def UpdateAppointment(self, request: pb.UpdateAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
         found = fetch(call.session, Appointment, request.appointment.id, lock=True, etag=request.appointment.etag)
-        paths = [path for path in request.update_mask.paths or CHANGEABLE if path in CHANGEABLE]
-        APPOINTMENT.apply(found, request.appointment, paths)
+        APPOINTMENT.apply(found, request.appointment, request.update_mask.paths or appointments.ANNOTATIONS)
         return APPOINTMENT.message(appointments.annotate(call.session, found))
 
     @command

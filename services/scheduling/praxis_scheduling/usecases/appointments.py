@@ -6,17 +6,19 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, inspect, select
 from sqlalchemy.orm import Session
 
 from praxis.scheduling.v1 import appointment_pb2, appointment_service_pb2, errors_pb2, events_pb2
 from praxis_chassis import clock
 from praxis_chassis.database import fetch
-from praxis_chassis.errors import DomainError
+from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
 from praxis_chassis.mapping import instant
 from praxis_scheduling.store import calendar
 from praxis_scheduling.store.models import Appointment, AppointmentType, Reservation
+
+ANNOTATIONS = ("reason", "notes")
 
 
 def wanted(request: appointment_service_pb2.ListAppointmentsRequest, dates: list[Any]) -> Select[Any]:
@@ -37,7 +39,10 @@ def wanted(request: appointment_service_pb2.ListAppointmentsRequest, dates: list
 
 
 def annotate(session: Session, appointment: Appointment) -> Appointment:
-    """Record that reason or notes were changed."""
+    """Record that reason or notes were changed; everything else has a verb of its own."""
+    for name, state in inspect(appointment).attrs.items():
+        if name not in ANNOTATIONS and state.history.has_changes():
+            raise invalid(f"appointment.{name}", "HAS_ITS_VERB")
     record(session, events_pb2.AppointmentUpdated, appointment)
     return appointment
 

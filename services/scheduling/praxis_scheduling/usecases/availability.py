@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from praxis.scheduling.v1 import appointment_type_pb2
+from praxis.scheduling.v1 import appointment_type_pb2, errors_pb2
+from praxis_chassis.database import fetch
+from praxis_chassis.errors import DomainError
 from praxis_scheduling.rules.availability import Availability, Need, lane_count, openness
 from praxis_scheduling.rules.grid import Grid
 from praxis_scheduling.rules.hours import Span, spans
@@ -34,9 +36,20 @@ class Wish:
 
 def wish_for(kind: AppointmentType, channel: int, duration_minutes: int) -> Wish:
     """Return the wish for an appointment of a type; without a duration the type's own counts."""
+    channel = channel or appointment_type_pb2.CHANNEL_DESK
+    if not kind.offered_on(channel):
+        raise DomainError(errors_pb2.ERROR_REASON_TYPE_NOT_IN_CHANNEL, type=kind.name)
     duration = duration_minutes or kind.duration_minutes
     need = Need(duration, kind.buffer_before_minutes, kind.buffer_after_minutes)
-    return Wish(kind, channel or appointment_type_pb2.CHANNEL_DESK, need)
+    return Wish(kind, channel, need)
+
+
+def active_type(session: Session, identifier: str | UUID) -> AppointmentType:
+    """Return an appointment type that is in use, or refuse."""
+    kind = fetch(session, AppointmentType, identifier)
+    if not kind.active:
+        raise DomainError(errors_pb2.ERROR_REASON_NOT_ACTIVE, name=kind.name)
+    return kind
 
 
 def load(

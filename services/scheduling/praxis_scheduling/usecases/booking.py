@@ -29,7 +29,7 @@ from praxis_scheduling.rules.grid import MINUTE, Grid
 from praxis_scheduling.store import calendar
 from praxis_scheduling.store.models import Appointment, AppointmentType, Reservation, Resource
 from praxis_scheduling.usecases import availability, directory, slots
-from praxis_scheduling.usecases.availability import Wish, wish_for
+from praxis_scheduling.usecases.availability import Wish, active_type, wish_for
 
 OVERRIDE = "scheduling.appointments.override"
 ATTEMPTS = 20
@@ -137,12 +137,8 @@ def _touches(item: Reservation, start: datetime, end: datetime) -> bool:
 def _wish_of(session: Session, appointment: Appointment) -> Wish:
     """Check who is to come for what, and return what is to be booked."""
     patient = directory.known_patient(session, appointment.patient_id)
-    kind = fetch(session, AppointmentType, appointment.appointment_type_id)
+    kind = active_type(session, appointment.appointment_type_id)
     wish = wish_for(kind, appointment.channel, appointment.duration_minutes)
-    if not kind.active:
-        raise DomainError(errors_pb2.ERROR_REASON_NOT_ACTIVE, name=kind.name)
-    if not kind.offered_on(wish.channel):
-        raise DomainError(errors_pb2.ERROR_REASON_TYPE_NOT_IN_CHANNEL, type=kind.name)
     if kind.patient_kinds and patient.kind not in kind.patient_kinds:
         raise DomainError(errors_pb2.ERROR_REASON_TYPE_NOT_FOR_PATIENT, type=kind.name)
     appointment.channel = wish.channel
