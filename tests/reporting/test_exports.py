@@ -11,8 +11,8 @@ from typing import Any
 
 import openpyxl
 import pytest
-from reporting.story import Practice, day_of
 from sqlalchemy import select
+from tests.reporting.story import Practice, day_of
 
 from praxis.reporting.v1 import report_service_pb2 as pb
 from praxis_chassis import tables
@@ -20,7 +20,7 @@ from praxis_chassis.files import files
 from praxis_chassis.testing import Refused, ServiceUnderTest, TenantUnderTest
 
 CSV, XLSX = pb.EXPORT_FORMAT_CSV, pb.EXPORT_FORMAT_XLSX
-DAYS = {"from_date": "2026-03-01", "to_date": "2026-03-03"}
+DAYS: Any = {"from_date": "2026-03-01", "to_date": "2026-03-03"}
 FILTERS: dict[int, dict[str, str]] = {
     pb.REPORT_KIND_DAY_SHEET: DAYS,
     pb.REPORT_KIND_APPOINTMENTS_LIST: DAYS,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
-from reporting.story import Charge, Practice, Told, day_of, money
 from sqlalchemy import text
+from tests.reporting.story import Charge, Practice, Told, day_of, money
 
 from praxis.billing.v1 import events_pb2 as billing
 from praxis.billing.v1 import payment_pb2
@@ -21,7 +21,7 @@ from praxis_chassis.testing import Refused, ServiceUnderTest, TenantUnderTest
 from praxis_reporting.service import service
 
 NAMES = "patients.patients.read"
-DAYS = {"from_date": "2026-03-01", "to_date": "2026-03-03"}
+DAYS: Any = {"from_date": "2026-03-01", "to_date": "2026-03-03"}
 
 
 def tell(tenant: TenantUnderTest, story: list[Told]) -> None:
@@ -63,6 +63,14 @@ def test_a_charge_counts_on_the_local_day_of_its_posting(tenant: TenantUnderTest
     taken_back = ask(tenant, "GetDaySheet", pb.GetDaySheetRequest(from_date="2026-03-03"))
     assert taken_back.totals[0].charges == money(-5000)
     assert [row.kind for row in taken_back.rows] == [report_pb2.ENTRY_KIND_CHARGE_REVERSAL]
+
+
+def test_a_day_sheet_may_go_by_the_day_of_service(tenant: TenantUnderTest) -> None:
+    basis = report_pb2.DATE_BASIS_SERVICE
+    sheet = ask(tenant, "GetDaySheet", pb.GetDaySheetRequest(from_date="2026-03-02", date_basis=basis))
+    assert (sheet.totals[0].charges, len(sheet.rows)) == (money(20000), 7)
+    later = pb.GetDaySheetRequest(from_date="2026-03-03", date_basis=basis)
+    assert not ask(tenant, "GetDaySheet", later).rows
 
 
 def test_rows_lead_to_what_they_are_about(tenant: TenantUnderTest, practice: Practice) -> None:
@@ -265,7 +273,7 @@ def test_another_tenant_sees_nothing(reporting: ServiceUnderTest, tenant: Tenant
         ({"from_date": "2026-02-30"}, "NOT_A_DATE"),
     ],
 )
-def test_days_that_make_no_sense_are_refused(reporting: ServiceUnderTest, days: dict[str, str], reason: str) -> None:
+def test_days_that_make_no_sense_are_refused(reporting: ServiceUnderTest, days: Any, reason: str) -> None:
     with pytest.raises(Refused) as refusal:
         ask(reporting.tenant(), "GetDaySheet", pb.GetDaySheetRequest(**days))
     assert [violation[1] for violation in refusal.value.violations] == [reason]

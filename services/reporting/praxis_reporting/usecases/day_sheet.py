@@ -40,7 +40,9 @@ def day_sheet(session: Session, request: Request) -> report_service_pb2.GetDaySh
 def conditions(session: Session, request: Request) -> list[ColumnElement[bool]]:
     """Return what entries of the report have in common."""
     days = days_of(session, request.from_date, request.to_date)
-    where: list[ColumnElement[bool]] = [Entry.entry_date.between(days.first, days.last)]
+    by_service = request.date_basis == report_pb2.DATE_BASIS_SERVICE
+    day = func.coalesce(Entry.service_date, Entry.entry_date) if by_service else Entry.entry_date
+    where: list[ColumnElement[bool]] = [day.between(days.first, days.last)]
     if request.location_id:
         where.append(Entry.location_id == request.location_id)
     if request.practitioner_id:

@@ -66,7 +66,7 @@ def export(session: Session, request: Request) -> type_pb2.FileReference:
 
 
 def _refuse_foreign_filters(request: Request, report: Report) -> None:
-    for name in (*FILTERS, "appointment_states", "claim_states"):
+    for name in (*FILTERS, "date_basis", "appointment_states", "claim_states"):
         if getattr(request, name) and name not in report.filters:
             raise invalid(name, "FILTER_NOT_IN_REPORT", report=report.name, filters=", ".join(sorted(report.filters)))
 
@@ -101,6 +101,7 @@ def _day_sheet(session: Session, request: Request) -> Content:
         to_date=request.to_date,
         location_id=request.location_id,
         practitioner_id=request.practitioner_id,
+        date_basis=request.date_basis,
     )
     where = day_sheet.conditions(session, wanted)
     rows = day_sheet.rows(session, _all(session, select(Entry).where(*where), day_sheet.ORDER))
@@ -152,7 +153,7 @@ def _claims_by_state(session: Session, request: Request) -> Content:
 
 DAYS_AND_PLACES = frozenset({"from_date", "to_date", "location_id", "practitioner_id"})
 REPORTS = {
-    report_service_pb2.REPORT_KIND_DAY_SHEET: Report("day-sheet", DAYS_AND_PLACES, _day_sheet),
+    report_service_pb2.REPORT_KIND_DAY_SHEET: Report("day-sheet", DAYS_AND_PLACES | {"date_basis"}, _day_sheet),
     report_service_pb2.REPORT_KIND_APPOINTMENTS_LIST: Report(
         "appointments-list", DAYS_AND_PLACES | {"appointment_states"}, _appointments_list
     ),
