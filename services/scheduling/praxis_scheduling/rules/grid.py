@@ -49,14 +49,23 @@ class Grid:
 
     def between(self, start: datetime, end: datetime) -> int:
         """Return the mask of all minutes that a range of instants touches."""
-        return self.mask(self.minute(start), -((self.origin - end) // MINUTE))
+        return self.mask(*self._minutes_between(start, end))
+
+    def _minutes_between(self, start: datetime, end: datetime) -> tuple[int, int]:
+        """Return the first minute that a range touches and the one behind its last, inside the window."""
+        first = min(max(0, self.minute(start)), self.minutes)
+        return first, max(first, min(self.minutes, -((self.origin - end) // MINUTE)))
 
     def union(self, ranges: Iterable[tuple[datetime, datetime]]) -> int:
-        """Return the mask of the minutes that any of the ranges touches."""
-        whole = 0
+        """Return the mask of the minutes that any of the ranges touches.
+
+        Marks are set in a row of digits that is read once: joining thousands of large numbers copies each of them.
+        """
+        digits = bytearray(b"0") * (self.minutes + 1)
         for start, end in ranges:
-            whole |= self.between(start, end)
-        return whole
+            first, last = self._minutes_between(start, end)
+            digits[first:last] = b"1" * (last - first)
+        return int(digits[::-1], 2)
 
     def aligned(self, zone: ZoneInfo, step: int) -> int:
         """Return the mask of the minutes whose local wall time is a multiple of `step` since midnight."""

@@ -78,11 +78,10 @@ def load(
 
 
 def _busy(grid: Grid, taken: Sequence[calendar.Taken]) -> dict[UUID, dict[int, int]]:
-    found: dict[UUID, dict[int, int]] = {}
+    ranges: dict[UUID, dict[int, list[tuple[datetime, datetime]]]] = {}
     for item in taken:
-        lanes = found.setdefault(item.resource_id, {})
-        lanes[item.lane] = lanes.get(item.lane, 0) | grid.between(item.start, item.end)
-    return found
+        ranges.setdefault(item.resource_id, {}).setdefault(item.lane, []).append((item.start, item.end))
+    return {key: {lane: grid.union(found) for lane, found in lanes.items()} for key, lanes in ranges.items()}
 
 
 def _spans(resource: Resource, templates: Sequence[Template], zone: ZoneInfo, grid: Grid) -> list[Span] | None:
