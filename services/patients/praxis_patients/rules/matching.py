@@ -110,7 +110,7 @@ def _human_evidence(one: Record, other: Record) -> list[Evidence]:
 def _human_name(one: Record, other: Record) -> list[Evidence]:
     if _swapped(one, other):
         return [(7.0, Reason.SWAPPED_NAME)]
-    suffix = (-4.0, None) if one.suffix and other.suffix and one.suffix != other.suffix else _NOTHING
+    suffix = (-8.0, None) if one.suffix and other.suffix and one.suffix != other.suffix else _NOTHING
     family = _similarity(one.family, other.family, same=4.5, similar=3.0, different=-3.0)
     return [family, _given_name(one.given, other.given), suffix]
 
@@ -155,7 +155,7 @@ def _birth_date(one: Record, other: Record, same: float, different: float) -> Ev
         return _NOTHING
     if one.birth_date == other.birth_date:
         return same, Reason.BIRTH_DATE
-    first, second = one.birth_date.strftime("%Y%m%d"), other.birth_date.strftime("%Y%m%d")
+    first, second = (day.isoformat().replace("-", "") for day in (one.birth_date, other.birth_date))
     swapped = first == second[:4] + second[6:] + second[4:6]
     if swapped or sum(a != b for a, b in zip(first, second, strict=True)) == 1:
         return same / 2, Reason.SIMILAR_BIRTH_DATE

@@ -1,0 +1,77 @@
+"""Setting up a practice: legal entities, locations, practitioners, referrers and the species list."""
+
+from __future__ import annotations
+
+import pytest
+from support.patients_house import House
+
+from praxis.patients.v1 import directory_service_pb2 as pb
+from praxis.patients.v1 import events_pb2, practice_pb2, practitioner_pb2
+from praxis.type.v1 import type_pb2
+from praxis_chassis.testing import Refused, ServiceUnderTest
+
+
+def practitioner(npi: str, **fields: object) -> pb.CreatePractitionerRequest:
+    name = type_pb2.PersonName(family="Ruiz", given=["Elena"], prefix="Dr")
+    kind = practitioner_pb2.PRACTITIONER_KIND_PHYSICIAN
+    return pb.CreatePractitionerRequest(
+        practitioner=practitioner_pb2.Practitioner(kind=kind, name=name, npi=npi, **fields)
+    )
+
+
+def test_a_practitioner_works_at_a_location(house: House) -> None:
+    made = house.call("CreatePractitioner", practitioner("1234567893", bills=True, location_ids=[house.location.id]))
+    assert made.display_name == "Dr Elena Ruiz"
+    assert made.etag
+    listed = house.call("ListPractitioners", pb.ListPractitionersRequest(location_id=house.location.id))
+    assert [item.id for item in listed.practitioners] == [made.id]
+    assert house.tenant.events(events_pb2.PractitionerCreated)[0].practitioner == made
+
+
+def test_an_npi_with_a_wrong_check_digit_is_refused(house: House) -> None:
+    with pytest.raises(Refused) as refused:
+        house.call("CreatePractitioner", practitioner("1234567894"))
+    assert refused.value.violations[0][:2] == ("practitioner.npi", "NPI_INVALID")
+    assert "NPI registry" in refused.value.violations[0][2]
+
+
+def test_a_location_needs_a_time_zone_that_exists(house: House) -> None:
+    location = practice_pb2.Location(practice_id=house.practice.id, name="North", time_zone="Central")
+    with pytest.raises(Refused) as refused:
+        house.call("CreateLocation", pb.CreateLocationRequest(location=location))
+    assert refused.value.violations[0][:2] == ("location.time_zone", "TIME_ZONE_UNKNOWN")
+
+
+def test_a_change_touches_what_the_mask_names_and_needs_the_present_etag(house: House) -> None:
+    request = pb.UpdatePracticeRequest(
+        practice=practice_pb2.Practice(id=house.practice.id, name="Oak Street", etag=house.practice.etag)
+    )
+    request.update_mask.paths.append("name")
+    changed = house.call("UpdatePractice", request)
+    assert (changed.name, changed.currency_code) == ("Oak Street", "USD")
+    with pytest.raises(Refused) as refused:
+        house.call("UpdatePractice", request)
+    assert refused.value.reason == "ETAG_MISMATCH"
+
+
+def test_telephone_numbers_are_kept_in_e164(house: House) -> None:
+    fax = type_pb2.Telecom(system=type_pb2.Telecom.SYSTEM_FAX, value="(312) 555-0199")
+    referrer = practitioner_pb2.Referrer(organization_name="City Hospital", telecoms=[fax])
+    made = house.call("CreateReferrer", pb.CreateReferrerRequest(referrer=referrer))
+    assert made.telecoms[0].value == "+13125550199"
+    assert house.call("ListReferrers", pb.ListReferrersRequest()).referrers[0].display_name == "City Hospital"
+
+
+def test_species_come_with_breeds_in_the_callers_language(house: House) -> None:
+    species = {item.code: item for item in house.call("ListSpecies", pb.ListSpeciesRequest(), locale="es").species}
+    assert species["dog"].title == "Perro"
+    assert "VBO:0200800" in {breed.ontology_id for breed in species["dog"].breeds}
+
+
+def test_another_practice_group_sees_nothing(house: House, patients: ServiceUnderTest) -> None:
+    stranger = patients.tenant()
+    assert not stranger.call("ListPractices", pb.ListPracticesRequest()).practices
+    with pytest.raises(Refused) as refused:
+        stranger.call("GetPractice", pb.GetPracticeRequest(id=house.practice.id))
+    assert refused.value.reason == "NOT_FOUND"
+    assert house.call("GetPractice", pb.GetPracticeRequest(id=house.practice.id)) == house.practice
