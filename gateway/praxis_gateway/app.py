@@ -106,7 +106,7 @@ def _add_problems(app: Flask) -> None:
 
 
 def _problem_response(problem: Problem) -> Response:
-    body = orjson.dumps(problem.document(request_id()))
+    body = orjson.dumps(problem.document(request_id(), g.get("trace", "")))
     return Response(body, problem.status, mimetype=MEDIA_TYPE, headers=problem.headers)
 
 

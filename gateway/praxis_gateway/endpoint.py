@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import uuid4
@@ -11,8 +10,10 @@ from uuid import uuid4
 import orjson
 from flask import Response, g, request
 from google.protobuf.message import Message
+from opentelemetry.trace import SpanKind
 
 from praxis.type.v1 import type_pb2
+from praxis_chassis import telemetry
 from praxis_gateway.authentication import Authenticator, InternalTokens
 from praxis_gateway.contracts import Operation
 from praxis_gateway.converters import to_json
@@ -54,7 +55,13 @@ class Door:
     after_calls: Mapping[str, AfterCall]
 
     def answer(self, operation: Operation, path: Mapping[str, str]) -> Response:
-        """Answer one call."""
+        """Answer one call, in a span that the services' spans hang below."""
+        facts = {"route": operation.path, "method": operation.verb}
+        with telemetry.span(f"HTTP {operation.full_name}", SpanKind.SERVER, _trace_parent(), **facts) as trace:
+            g.trace = trace
+            return self._answer(operation, path)
+
+    def _answer(self, operation: Operation, path: Mapping[str, str]) -> Response:
         caller = self._admit(operation)
         message = build(operation, self._incoming(operation, caller, path))
         reply = self.invoker.call(operation, message, self._metadata(operation, caller))
@@ -112,8 +119,9 @@ class Door:
             "x-request-id": request_id(),
             "x-correlation-id": request_id(),
             "x-locale": _locale(),
-            "traceparent": _trace_parent(),
         }
+        if g.trace:
+            metadata["traceparent"] = g.trace
         key = request.headers.get("Idempotency-Key")
         if key and operation.has_request_id:
             metadata["x-idempotency-key"] = key
@@ -179,6 +187,6 @@ def _locale() -> str:
 
 
 def _trace_parent() -> str:
-    """Return the caller's trace, or a new one."""
+    """Return the caller's trace, if it sent one."""
     sent = request.headers.get("traceparent", "")
-    return sent if _TRACE.match(sent) else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    return sent if _TRACE.match(sent) else ""

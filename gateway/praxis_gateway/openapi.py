@@ -44,7 +44,7 @@ _OWN_PROBLEMS = {
     "REQUEST_MALFORMED": "The request cannot be read at all.",
     "ROUTE_NOT_FOUND": "There is no operation at this path.",
 }
-_READ_REFUSALS = (400, 401, 403, 404, 429, 500, 503, 504)
+_READ_REFUSALS = (400, 401, 403, 404, 409, 429, 500, 503, 504)
 _PROBLEM: Schema = {
     "type": "object",
     "description": "Why a request was refused (RFC 9457). Some reasons add members, such as alternatives.",
@@ -56,6 +56,7 @@ _PROBLEM: Schema = {
         "code": {"type": "string", "description": "The reason for programs.", "examples": ["SLOT_TAKEN"]},
         "detail": {"type": "string", "description": "What happened and what to do, for people."},
         "request_id": {"type": "string", "description": "Id to tell support."},
+        "trace_id": {"type": "string", "description": "W3C id of the trace, when the call was traced."},
         "errors": {
             "type": "array",
             "description": "Each fault of the input.",

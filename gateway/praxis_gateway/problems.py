@@ -57,8 +57,8 @@ class Problem(Exception):
     members: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
 
-    def document(self, request_id: str) -> dict[str, Any]:
-        """Return the document to send."""
+    def document(self, request_id: str, trace: str = "") -> dict[str, Any]:
+        """Return the document to send; `trace` is the W3C trace parent of the call."""
         document: dict[str, Any] = {
             "type": f"/docs#problem/{self.code}",
             "title": self.code.replace("_", " ").capitalize(),
@@ -67,6 +67,8 @@ class Problem(Exception):
             "detail": self.detail,
             "request_id": request_id,
         }
+        if trace:
+            document["trace_id"] = trace.split("-")[1]
         if self.errors:
             document["errors"] = [violation.entry() for violation in self.errors]
         return {**self.members, **document}
