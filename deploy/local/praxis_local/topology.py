@@ -1,0 +1,123 @@
+"""Which programs make up Praxis on one machine, and the environment that each of them gets."""
+
+from __future__ import annotations
+
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from praxis_local.home import Home
+from praxis_local.processes import Program, free_port
+from praxis_local.provision import DatabaseUrls
+
+SERVICES = ("patients", "scheduling", "billing", "claims", "reporting")
+GATEWAY = "gateway"
+CLEARINGHOUSE = "clearinghouse"
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Loopback ports of this run; only the gateway's is chosen by people."""
+
+    gateway: int
+    calls: Mapping[str, int]
+    probes: Mapping[str, int]
+
+    @classmethod
+    def choose(cls, preferred: int) -> Ports:
+        gateway = free_port(preferred)
+        return cls(
+            gateway=gateway,
+            calls={name: free_port() for name in SERVICES},
+            probes={name: free_port() for name in (*SERVICES, GATEWAY)},
+        )
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Turns addresses and folders into programs."""
+
+    home: Home
+    ports: Ports
+    databases: Mapping[str, DatabaseUrls]
+    nats_url: str
+
+    def environment(self, name: str) -> dict[str, str]:
+        """Return the settings of a service, or of the gateway, whose database is called identity."""
+        urls = self.databases["identity" if name == GATEWAY else name]
+        listen = self.ports.gateway if name == GATEWAY else self.ports.calls[name]
+        return {
+            "PRAXIS_DATABASE_URL": urls.app,
+            "PRAXIS_DATABASE_OWNER_URL": urls.owner,
+            "PRAXIS_DATABASE_RELAY_URL": urls.relay,
+            "PRAXIS_NATS_URL": self.nats_url,
+            "PRAXIS_LISTEN": f"127.0.0.1:{listen}",
+            "PRAXIS_PROBE_LISTEN": f"127.0.0.1:{self.ports.probes[name]}",
+            **{f"PRAXIS_{peer.upper()}_TARGET": f"127.0.0.1:{port}" for peer, port in self.ports.calls.items()},
+            "PRAXIS_TOKEN_PUBLIC_KEY_FILE": str(self.home.public_key),
+            "PRAXIS_TOKEN_PRIVATE_KEY_FILE": str(self.home.private_key),
+            "PRAXIS_KEYS_FILE": str(self.home.keys_file),
+            "PRAXIS_FILES_DIR": str(self.home.files),
+            "PRAXIS_CLEARINGHOUSE_DIR": str(self.home.clearinghouse),
+            "PRAXIS_LOG_FORMAT": "json",
+            # Nothing balances load in front of one machine, so nobody needs time to notice a drain.
+            "PRAXIS_DRAIN_SECONDS": "0",
+        }
+
+    def service(self, name: str) -> Program:
+        return self._program(name, name, "all")
+
+    def gateway(self) -> Program:
+        return self._program(GATEWAY, GATEWAY, "serve")
+
+    def gateway_worker(self) -> Program:
+        return self._program(f"{GATEWAY}-work", GATEWAY, "work")
+
+    def command(self, name: str, *arguments: str) -> Program:
+        """Return a command of one service that ends by itself, such as `migrate`."""
+        return self._program(name, name, *arguments)
+
+    def probe(self, name: str) -> str:
+        if name == GATEWAY:
+            return f"http://127.0.0.1:{self.ports.gateway}/readyz"
+        port = self.ports.probes[GATEWAY if name == f"{GATEWAY}-work" else name]
+        return f"http://127.0.0.1:{port}/readyz"
+
+    def probes(self, name: str) -> bool:
+        """Tell whether a program answers probes; the servers and the simulator do not."""
+        return name.removesuffix("-work") in self.ports.probes
+
+    def ready(self, name: str) -> Callable[[], bool]:
+        return lambda: answers(self.probe(name))
+
+    def _program(self, title: str, name: str, *arguments: str) -> Program:
+        return Program(
+            name=title,
+            arguments=[sys.executable, "-m", f"praxis_{name}", *arguments],
+            environment=self.environment(name),
+        )
+
+
+def clearinghouse(home: Home, python: Path) -> Program:
+    """Return the simulator that answers claims of the demo; it runs in an environment of its own."""
+    folder = CHECKOUT / "tests" / "support" / "chsim"
+    return Program(
+        name=CLEARINGHOUSE,
+        arguments=[str(python), "-m", "chsim", "--dir", str(home.clearinghouse)],
+        environment={"PYTHONPATH": str(folder)},
+        directory=home.clearinghouse,
+        stop_seconds=5,
+    )
+
+
+def answers(url: str) -> bool:
+    """Tell whether an address answers with success."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
