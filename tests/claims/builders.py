@@ -13,7 +13,6 @@ from praxis.claims.v1 import payer_pb2, payer_service_pb2
 from praxis.patients.v1 import coverage_pb2, party_pb2, patient_pb2, practice_pb2, practitioner_pb2
 from praxis.patients.v1 import events_pb2 as patients
 from praxis.type.v1 import type_pb2
-
 from praxis_chassis import clock
 from praxis_chassis.testing import TenantUnderTest
 from praxis_chassis.types import new_id
