@@ -226,6 +226,19 @@ def test_a_move_takes_the_new_time_and_frees_the_old(practice: Practice) -> None
     assert overlaps(practice) == 0
 
 
+def test_a_move_keeps_the_provider_and_may_change_the_room(practice: Practice) -> None:
+    provider = practice.open_provider()
+    rooms = [practice.resource(f"Room {number}", ROOM) for number in (1, 2)]
+    roles = [appointment_type_pb2.RequiredRole(kind=role) for role in (provider.kind, ROOM)]
+    kind, room_only = practice.type(required_roles=roles), practice.type("Room", required_roles=roles[1:])
+    booked = practice.book(kind, practice.at("09:00"), provider, rooms[1])
+    kept = practice.call("RescheduleAppointment", move(booked, practice.at("10:00")))
+    assert set(kept.resource_ids) == {provider.id, rooms[1].id}
+    practice.book(room_only, practice.at("11:00"), rooms[1])
+    moved = practice.call("RescheduleAppointment", move(kept, practice.at("11:00")))
+    assert set(moved.resource_ids) == {provider.id, rooms[0].id}
+
+
 def move(appointment: Any, start: datetime) -> pb.RescheduleAppointmentRequest:
     return pb.RescheduleAppointmentRequest(id=appointment.id, start_time=instant(start), etag=appointment.etag)
 

@@ -53,8 +53,9 @@ class Order:
 
     appointment: Appointment
     wish: Wish
-    named: tuple[UUID, ...]
+    named: Sequence[UUID]
     reason: str
+    preferred: Sequence[UUID] = ()
 
     @property
     def occupied(self) -> tuple[datetime, datetime]:
@@ -88,7 +89,7 @@ def book(session: Session, appointment: Appointment) -> Appointment:
     """Take the time that is wanted, or refuse with alternatives."""
     wish = _wish_of(session, appointment)
     _set_time(session, appointment, wish, appointment.start_time)
-    order = Order(appointment, wish, tuple(appointment.resource_ids), appointment.override_reason)
+    order = Order(appointment, wish, list(appointment.resource_ids), appointment.override_reason)
     plan = _judged(session, order)
     appointment.state = appointment_pb2.APPOINTMENT_STATE_BOOKED
     record(session, events_pb2.AppointmentBooked, appointment)
@@ -107,12 +108,18 @@ def reschedule(session: Session, request: appointment_service_pb2.RescheduleAppo
     wish = wish_for(kind, request.channel, request.duration_minutes or appointment.duration_minutes)
     _set_time(session, appointment, wish, moment(request.start_time))
     appointment.confirm_time = None
-    named = [uuid_of(key) for key in request.resource_ids] or appointment.resource_ids
-    order = Order(appointment, wish, tuple(named), request.override_reason)
+    named = [uuid_of(key) for key in request.resource_ids] or _kept(kind, old)
+    order = Order(appointment, wish, named, request.override_reason, preferred=[item.resource_id for item in old])
     plan = _judged(session, order)
     record(session, events_pb2.AppointmentRescheduled, appointment, **before)
     _exchange(session, order, plan, old)
     return appointment
+
+
+def _kept(kind: AppointmentType, old: Sequence[Reservation]) -> list[UUID]:
+    """Return the resources that a move keeps in any case: all but the room and the like, which may be another one."""
+    exchangeable = {role for role, _ in kind.roles[1:]}
+    return [item.resource_id for item in old if item.resource.kind not in exchangeable]
 
 
 def _exchange(session: Session, order: Order, plan: Plan, old: Sequence[Reservation]) -> None:
@@ -260,6 +267,6 @@ def _team(order: Order, pool: Sequence[Resource], broken: dict[UUID, list[Rule]]
         spare = [member for member in pool if member.kind == kind and member.id not in wanted]
         if len(spare) < missing:
             raise DomainError(errors_pb2.ERROR_REASON_ROLE_UNFILLED, kind=KIND_WORDS[kind], count=count)
-        spare.sort(key=lambda member: len(broken[member.id]))
+        spare.sort(key=lambda member: (len(broken[member.id]), member.id not in order.preferred))
         team += spare[: max(0, missing)]
     return team
