@@ -171,4 +171,4 @@ def ledger_balance(session: Session, codes: Collection[str], as_of: date | None 
     query = select(Entry.currency_code, func.sum(Entry.amount_minor)).where(Entry.ledger_account.in_(codes))
     if as_of is not None:
         query = query.where(Entry.effective_date <= as_of)
-    return {currency: int(total) for currency, total in session.execute(query.group_by(Entry.currency_code)).tuples()}
+    return {currency: int(total) for currency, total in session.execute(query.group_by(Entry.currency_code))}

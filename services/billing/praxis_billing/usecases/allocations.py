@@ -69,7 +69,7 @@ def used_by_share(session: Session, payment: Payment) -> defaultdict[UUID, int]:
         .where(Allocation.payment_id == payment.id)
         .group_by(Allocation.share_id)
     )
-    return defaultdict(int, {share_id: int(total) for share_id, total in session.execute(query).tuples()})
+    return defaultdict(int, {share_id: int(total) for share_id, total in session.execute(query)})
 
 
 def _check(payment: Payment, share: Share, item: Use, before: dict[UUID, int]) -> None:
@@ -148,4 +148,4 @@ def _uses_of(session: Session, share: Share) -> list[tuple[UUID, int]]:
         .having(total > 0)
         .order_by(func.max(Allocation.allocate_time).desc(), Allocation.payment_id.desc())
     )
-    return [(payment_id, int(used)) for payment_id, used in session.execute(query).tuples()]
+    return [(payment_id, int(used)) for payment_id, used in session.execute(query)]

@@ -114,7 +114,7 @@ def _share_sums(session: Session, account_id: UUID, as_of: date) -> Sums:
         .where(Entry.account_id == account_id, Entry.effect.is_not(None), Entry.effective_date <= as_of)
         .group_by(Entry.share_id, Entry.effect)
     )
-    return _by_effect(session.execute(query).tuples())
+    return _by_effect(session.execute(query))
 
 
 def _insurer_sums(session: Session, charge_ids: Collection[UUID], as_of: date) -> Sums:
@@ -127,7 +127,7 @@ def _insurer_sums(session: Session, charge_ids: Collection[UUID], as_of: date) -
         )
         .group_by(Entry.charge_id, Entry.effect)
     )
-    return _by_effect(session.execute(query).tuples())
+    return _by_effect(session.execute(query))
 
 
 def _by_effect(rows: Iterable[tuple[UUID | None, str | None, int]]) -> Sums:
@@ -187,7 +187,7 @@ def _patient_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
 def _payers_of(session: Session, shares: Sequence[Share]) -> dict[UUID, str]:
     charge_ids = {share.charge_id for share in shares}
     query = select(Share.charge_id, Share.payer_id).where(Share.charge_id.in_(charge_ids), Share.payer_id.is_not(None))
-    rows = list(session.execute(query.order_by(Share.rank)).tuples())
+    rows = list(session.execute(query.order_by(Share.rank)))
     names = queries.payer_names(session, {payer_id for _, payer_id in rows if payer_id})
     found: dict[UUID, list[str]] = defaultdict(list)
     for charge_id, payer_id in rows:
@@ -219,7 +219,7 @@ def _unused(session: Session, account: Account, as_of: date, wording: Wording) -
         .group_by(Entry.payment_id)
         .having(total != 0)
     )
-    left = {payment_id: -int(minor) for payment_id, minor in session.execute(query).tuples()}
+    left = {payment_id: -int(minor) for payment_id, minor in session.execute(query)}
     payments = session.scalars(select(Payment).where(Payment.id.in_(left)).order_by(Payment.received_date, Payment.id))
     return tuple(_unused_text(payment, Money(account.currency_code, left[payment.id]), wording) for payment in payments)
 

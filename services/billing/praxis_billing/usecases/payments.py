@@ -19,7 +19,7 @@ from praxis_chassis import clock
 from praxis_chassis.database import enum_words, fetch, uuid_of
 from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
-from praxis_chassis.mapping import read_money
+from praxis_chassis.mapping import read_date, read_money
 from praxis_chassis.numbers import next_number
 from praxis_chassis.types import Money, new_id
 

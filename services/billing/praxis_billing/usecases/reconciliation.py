@@ -30,7 +30,7 @@ def trial_balance(session: Session, as_of: date | None) -> list[ledger_pb2.Trial
     if as_of is not None:
         query = query.where(Entry.effective_date <= as_of)
     key = (Entry.ledger_account, Entry.currency_code)
-    rows = session.execute(query.group_by(*key).order_by(*key)).tuples()
+    rows = session.execute(query.group_by(*key).order_by(*key))
     return [
         ledger_pb2.TrialBalanceLine(
             ledger_account=account,
@@ -137,7 +137,7 @@ def _aged(session: Session, currency: str) -> int:
         .where(Share.currency_code == currency)
         .group_by(Share.service_date)
     )
-    items = [(day, Money(currency, int(minor))) for day, minor in session.execute(query).tuples()]
+    items = [(day, Money(currency, int(minor))) for day, minor in session.execute(query)]
     return sum(bucket.amount.minor for bucket in age_buckets(currency, as_of, items))
 
 
@@ -153,7 +153,7 @@ def _suspense_check(session: Session, currency: str) -> ledger_pb2.Reconciliatio
     query = select(Payment.id, Payment.unapplied_minor).where(
         Payment.payer_id.is_not(None), Payment.unapplied_minor != 0, Payment.currency_code == currency
     )
-    rows = list(session.execute(query.order_by(Payment.id)).tuples())
+    rows = list(session.execute(query.order_by(Payment.id)))
     text = "The insurers' money in suspense belongs to the listed payments."
     check = _check("SUSPENSE", currency, waiting, _total(rows), text)
     check.object_ids.extend(str(payment_id) for payment_id, _ in rows[:LISTED])
