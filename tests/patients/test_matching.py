@@ -79,7 +79,7 @@ def test_an_animal_is_never_a_person() -> None:
     assert not likely(REX, replace(REX, kind="human"))
 
 
-words = st.text("abcdeilmnorst", max_size=8)
+words = st.text("abcdeilmnorst", max_size=8) | st.text(max_size=8).map(names.plain)
 records = st.builds(
     Record,
     kind=st.sampled_from(["human", "animal"]),

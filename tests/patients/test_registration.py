@@ -146,3 +146,9 @@ def test_a_known_party_can_become_a_patient(house: House) -> None:
     with pytest.raises(Refused) as refused:
         house.call("UpdateParty", party_service_pb2.UpdatePartyRequest(party=party))
     assert refused.value.reason == "PARTY_FOLLOWS_PATIENT"
+
+
+def test_the_longest_names_fit(house: House) -> None:
+    longest = ["ﷺ" * 100] * 8
+    patient = house.human("𐍈" * 100, *longest, other_names=[type_pb2.PersonName(family="ﷺ" * 100)]).patient
+    assert house.find("𐍈" * 100) == [patient.display_name]

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+_LONGEST = 200  # some letters decompose into many; what is kept must fit into an index
 _APOSTROPHES = str.maketrans("", "", "'’‘`´ʼ")
 
 
@@ -12,7 +13,7 @@ def plain(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     letters = "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_LETTERS)
     kept = "".join(c if c.isalnum() else " " for c in letters.translate(_APOSTROPHES))
-    return " ".join(kept.split())
+    return " ".join(kept.split())[:_LONGEST].rstrip()
 
 
 def words(*texts: str) -> frozenset[str]:

@@ -82,7 +82,9 @@ def candidates(session: Session, patient_id: UUID, blocks: Iterable[str]) -> Seq
 
 
 def patients_of_party(session: Session, party_id: UUID) -> Sequence[Patient]:
-    return session.scalars(select(Patient).where(answered_by(party_id)).order_by(Patient.id)).all()
+    """Return the patients that a party answers for, at any time, and that can still change."""
+    query = select(Patient).where(answered_by(party_id), Patient.state.not_in(HIDDEN))
+    return session.scalars(query.order_by(Patient.id)).all()
 
 
 def parties(session: Session, ids: Iterable[UUID]) -> dict[UUID, Party]:

@@ -12,6 +12,7 @@ from praxis.type.v1 import type_pb2
 from praxis_chassis.database import fetch
 from praxis_chassis.errors import invalid
 from praxis_chassis.events import record
+from praxis_chassis.mapping import read_date
 from praxis_patients.rules import identifiers, names
 from praxis_patients.store.mappings import LOCATION, PRACTICE, PRACTITIONER, REFERRER
 from praxis_patients.store.models import Location, Practice, Practitioner, Referrer
@@ -82,6 +83,8 @@ def update_practitioner(session: Session, request: pb.UpdatePractitionerRequest)
 
 def _settle_practitioner(session: Session, practitioner: Practitioner) -> None:
     _check_npi(practitioner.npi, "practitioner.npi")
+    for index, license_ in enumerate(practitioner.licenses):
+        read_date(license_.expire_date, f"practitioner.licenses[{index}].expire_date")
     for location_id in practitioner.location_ids:
         fetch(session, Location, location_id)
     practitioner.display_name = display_name(practitioner.name)

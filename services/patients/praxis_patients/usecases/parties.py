@@ -37,6 +37,10 @@ def update(session: Session, request: pb.UpdatePartyRequest) -> Party:
     if party.patient_id is not None:
         raise DomainError(errors_pb2.ERROR_REASON_PARTY_FOLLOWS_PATIENT, patient_id=party.patient_id)
     PARTY.apply(party, request.party, request.update_mask.paths)
+    if request.party.WhichOneof("identity") == "organization":
+        party.person = None
+    elif request.party.WhichOneof("identity") == "person":
+        party.organization = None
     _settle(session, party)
     _publish(session, party)
     return party
