@@ -1,13 +1,16 @@
-"""The gateway's commands: serve, work, all, migrate, check, settings, revision, openapi, setup-token."""
+"""The gateway's commands: serve, openapi and setup-token of its own; work, migrate and the rest as in a service."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import orjson
 
+from praxis_chassis.app import main as run
 from praxis_chassis.context import Actor, Context
 from praxis_chassis.service import Runtime
+from praxis_chassis.settings import SettingsError
 from praxis_gateway import contracts, openapi
 from praxis_gateway.identity.service import service
 from praxis_gateway.identity.usecases import tenants
@@ -33,17 +36,21 @@ def setup_token() -> None:
 
 def main() -> None:
     """Run the command that was named; those of every service come from the chassis."""
+    own: dict[str, Callable[[], None]] = {
+        "openapi": describe,
+        "setup-token": setup_token,
+        "serve": lambda: serve(Settings.from_environment()),
+    }
     command = sys.argv[1] if len(sys.argv) > 1 else ""
-    if command == "openapi":
-        describe()
-    elif command == "setup-token":
-        setup_token()
-    elif command == "serve":
-        serve(Settings.from_environment())
-    else:
-        from praxis_chassis.app import main as run
-
-        run(service)
+    try:
+        if command in own:
+            own[command]()
+        elif command == "all":
+            sys.exit("gateway: run `serve` and `work` as two processes")
+        else:
+            run(service)
+    except SettingsError as failure:
+        sys.exit(f"gateway: {failure}")
 
 
 if __name__ == "__main__":
