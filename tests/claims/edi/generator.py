@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from praxis_claims.edi.model import (
@@ -48,7 +48,7 @@ RECEIVER = Receiver("Clearing House", "CLEAR01")
 
 def interchange(number: int = 1) -> Interchange:
     """The envelope of a test file."""
-    created = datetime(2026, 3, 2, 9, 5)
+    created = datetime(2026, 3, 2, 9, 5, tzinfo=UTC)
     return Interchange("SUBMIT01", "CLEAR01", number, number, created, f"B{number:08}")
 
 
@@ -106,8 +106,13 @@ def line(chance: random.Random, number: str, index: int, served: date, diagnoses
         rendering=provider(chance) if chance.random() < 0.1 else None,
         prior_authorization=chance.choice(("", "", "", "LINEAUTH")),
         note=chance.choice(("", "", "", "Second dose")),
-        drug=Drug("12345-6789-01", Decimal("2.5"), chance.choice(("ML", "UN", "GR"))) if chance.random() < 0.15 else None,
+        drug=drug(chance) if chance.random() < 0.15 else None,
     )  # fmt: skip
+
+
+def drug(chance: random.Random) -> Drug:
+    """A drug of a line."""
+    return Drug("12345-6789-01", Decimal("2.5"), chance.choice(("ML", "UN", "GR")))
 
 
 def billing_provider(chance: random.Random) -> BillingProvider:
@@ -136,7 +141,8 @@ def subscriber(chance: random.Random, dependent: bool) -> Subscriber:
 
 def patient(chance: random.Random) -> Patient:
     """A dependent."""
-    return Patient(name(chance), chance.choice(("01", "19", "G8")), address(chance), birth(chance), chance.choice("FMU"))
+    relationship = chance.choice(("01", "19", "G8"))
+    return Patient(name(chance), relationship, address(chance), birth(chance), chance.choice("FMU"))
 
 
 def payer(chance: random.Random) -> Payer:

@@ -77,7 +77,8 @@ MUTANTS = (
     _with("Q", 9, "CLM"), _with("ZZ:I10", 1, "HI"), _with("ABK", 1, "HI"), _with("", 1, "LX"), _with("", 1, "SV1"),
     _with("XX:99213", 1, "SV1"), _with("1.2.3", 2, "SV1"), _with("XX", 3, "SV1"), _with("", 4, "SV1"),
     _with("D9", 2, "DTP", "472"), _with("20260230", 3, "DTP", "472"), _with("N5", 2, "LIN"), _with("", 4, "CTP"),
-    _with("QQ", 5, "CTP"), _with("9", 1, "SE"), _with("9999", 2, "SE"), _with("7", 1, "GE"), _with("000000777", 2, "IEA"),
+    _with("QQ", 5, "CTP"), _with("9", 1, "SE"), _with("9999", 2, "SE"),
+    _with("7", 1, "GE"), _with("000000777", 2, "IEA"),
     _twice("BHT"), _twice("SBR"), _twice("SV1"), _twice("NM1", "IL"), _twice("PAT"), _twice("HI"),
     _swapped(("LX",), ("SV1",)), _swapped(("CLM",), ("HI",)), _swapped(("SBR",), ("NM1", "IL")),
 )  # fmt: skip

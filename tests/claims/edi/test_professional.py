@@ -1,18 +1,20 @@
-"""pyx12 accepts a thousand generated claims, sees every loop in scope often enough, and refuses what we break on purpose."""
+"""pyx12 accepts a thousand generated claims, sees every loop in scope, and refuses what we break on purpose."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from tests.claims.edi import generator, judge
 from tests.claims.edi.mutants import MUTANTS, Mutant
 
 from praxis_claims.edi.errors import EdiError
-from praxis_claims.edi.model import Accident, Address, Claim, Drug, Organization, Person
+from praxis_claims.edi.model import Accident, Address, Claim, ClaimDates, Drug, Organization, Person
 from praxis_claims.edi.professional import SEPARATORS, write_claims
 from praxis_claims.edi.structure import verify_structure
 from praxis_claims.edi.text import clean
@@ -106,7 +108,7 @@ def test_the_same_claims_give_the_same_bytes(one_claim: Claim) -> None:
     assert written(one_claim) == written(one_claim)
 
 
-BROKEN = {
+BROKEN: dict[str, Callable[[Claim], Claim]] = {
     "ELEMENT_MISSING": lambda claim: replace(claim, payer=replace(claim.payer, name="")),
     "NPI_INVALID": lambda claim: replace(claim, billing=replace(claim.billing, npi="1234567890")),
     "TAX_ID_INVALID": lambda claim: replace(claim, billing=replace(claim.billing, tax_id="111111111")),
@@ -132,11 +134,11 @@ def _short(claim: Claim) -> Address:
     return replace(claim.billing.address, postal_code="78701")
 
 
-def _undated(claim: Claim) -> object:
+def _undated(claim: Claim) -> ClaimDates:
     return replace(claim.dates, admission=None)
 
 
-def _with_line(claim: Claim, **values: object) -> Claim:
+def _with_line(claim: Claim, **values: Any) -> Claim:
     return replace(claim, diagnoses=claim.diagnoses[:4], lines=(replace(claim.lines[0], **values),))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from typing import BinaryIO
 
 from praxis_claims.edi.errors import EdiError, Finding, Level
-from praxis_claims.edi.separators import ISA_ELEMENTS, ISA_WIDTH, Separators, find_header
+from praxis_claims.edi.separators import ISA_ELEMENTS, ISA_WIDTH, Header, Separators, find_header
 
 # Small enough that the segments of a chunk stay in the processor's cache.
 CHUNK_BYTES = 1 << 13
@@ -38,14 +38,14 @@ class Tokenizer:
         buffer = self._open(next(self._chunks, "").lstrip("\ufeff" + LAYOUT))
         for chunk in self._chunks:
             buffer = yield from self._complete(buffer)
-            buffer += chunk.replace("\r", "").replace("\n", "") if self.separators.wraps else chunk
+            buffer += chunk
         buffer = (yield from self._complete(buffer)).lstrip(LAYOUT)
         if buffer:
             self._remark("UNTERMINATED_SEGMENT", "The file ends inside a segment.")
             yield [buffer.split(self.separators.element)]
 
     def _open(self, text: str) -> str:
-        """Adopt the separators of the interchange that starts `text`; returns the text without its line wrapping."""
+        """Adopt the separators of the interchange that starts `text`; returns the text as far as it was read."""
         if text[:3] != "ISA":
             raise EdiError("NOT_X12", "The file does not start with an ISA segment, so it is not an X12 file.")
         while (header := find_header(text)) is None:
@@ -56,7 +56,15 @@ class Tokenizer:
         self.separators = header.separators
         if header.width != ISA_WIDTH:
             self._remark("ISA_WIDTH", f"The ISA segment is {header.width} characters long instead of {ISA_WIDTH}.")
-        return text.replace("\r", "").replace("\n", "") if self.separators.wraps else text
+        return text
+
+    def _reopen(self, text: str) -> str:
+        """Adopt the separators of a further interchange; one that has none is left out, its neighbors are not."""
+        try:
+            return self._open(text)
+        except EdiError as problem:
+            self._remark(problem.code, str(problem))
+            return text.partition(self.separators.segment)[2]
 
     def _complete(self, buffer: str) -> Generator[list[Segment], None, str]:
         """Yield every whole segment of `buffer`; returns what is left of it."""
@@ -65,17 +73,20 @@ class Tokenizer:
             if len(rest) > SEGMENT_LIMIT:
                 raise EdiError("SEGMENT_TOO_LONG", "A segment is longer than a megabyte, so this is not an X12 file.")
             foreign = yield from self._split(texts)
-            if foreign is None:
+            if foreign is None and not self._ends_otherwise(rest):
                 return rest
-            # Another interchange with other separators starts here: cut the remaining text anew.
-            buffer = self._open(self.separators.segment.join([*texts[foreign:], rest]).lstrip(LAYOUT))
+            left = [] if foreign is None else texts[foreign:]
+            buffer = self._reopen(self.separators.segment.join([*left, rest]).lstrip(LAYOUT))
 
     def _split(self, texts: list[str]) -> Generator[list[Segment], None, int | None]:
         """Yield the segments of `texts`; returns where an interchange starts that needs other separators, if any."""
-        element = self.separators.element
+        element, wraps = self.separators.element, self.separators.wraps
         batch: list[Segment] = []
         for index, raw in enumerate(texts):
             text = raw.lstrip(LAYOUT)
+            # Line breaks are not printable; few segments hold one, so most are let through by this one look.
+            if wraps and not text.isprintable():
+                text = text.replace("\r", "").replace("\n", "")
             if text[:3] == "ISA" and self._number + len(batch):
                 yield batch
                 self._number += len(batch)
@@ -88,12 +99,20 @@ class Tokenizer:
         self._number += len(batch)
         return None
 
+    def _ends_otherwise(self, rest: str) -> bool:
+        """Whether what is left is an interchange whose terminator is another, so that it would never end."""
+        text = rest.lstrip(LAYOUT)
+        if text[:3] != "ISA" or not self._number:
+            return False
+        header = _header(text)
+        return header is not None and header.separators.segment != self.separators.segment
+
     def _adopts(self, text: str) -> bool:
         """Whether a further ISA can be read with the present element separator and terminator."""
         elements = text.split(self.separators.element)
-        if len(elements) != ISA_ELEMENTS + 1 or len(elements[-1]) != 1:
+        if elements[0] != "ISA" or len(elements) != ISA_ELEMENTS + 1 or len(elements[-1]) != 1:
             return False
-        header = find_header(text + self.separators.segment)
+        header = _header(text + self.separators.segment)
         if header is None or header.separators.segment != self.separators.segment:
             return False
         self.separators = header.separators
@@ -101,6 +120,14 @@ class Tokenizer:
 
     def _remark(self, code: str, text: str) -> None:
         self.findings.append(Finding(Level.WARNING, code, self._number + 1, "", text))
+
+
+def _header(text: str) -> Header | None:
+    """Return the header at the start of `text` if there is a sound one."""
+    try:
+        return find_header(text)
+    except EdiError:
+        return None
 
 
 def _decoded(stream: BinaryIO, findings: list[Finding]) -> Iterator[str]:

@@ -69,7 +69,7 @@ def _read(data: bytes) -> tuple[Content, str]:
 
 
 def _content_hash(data: bytes) -> str:
-    """Hash the segments without separators and layout, so that a file is known again after it was re-wrapped."""
+    """Hash the segments without layout, so that a file is known again after its lines were broken or joined."""
     digest = hashlib.sha256()
     for segment in Tokenizer(data):
         digest.update("\x1f".join(segment).rstrip("\x1f").encode("utf-8", "surrogatepass") + b"\x1e")
