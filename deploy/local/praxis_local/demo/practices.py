@@ -114,8 +114,8 @@ PRACTICES = (
         key="harbor", name="Harbor Lane Family Medicine", kind="human", tax_id="04-7716204", taxonomy_code=FAMILY,
         npi_stem=178301100, tax_percent="0", people=48, animals=0, items=HUMAN_ITEMS, visit_types=HUMAN_VISITS,
         places=(
-            Place("Harbor Lane", "18 Harbor Lane", "Portland", "ME", "04101", "America/New_York", "+12075550142"),
-            Place("Lakeside", "905 Lakeside Court", "Madison", "WI", "53703", "America/Chicago", "+16085550177"),
+            Place("Harbor Lane", "18 Harbor Lane", "Portland", "ME", "04101-2417", "America/New_York", "+12075550142"),
+            Place("Lakeside", "905 Lakeside Court", "Madison", "WI", "53703-2417", "America/Chicago", "+16085550177"),
         ),
         clinicians=(
             Clinician("Amara", "Whitfield", "physician", FAMILY, "Family medicine", "#2266aa", 0, "human"),
@@ -127,8 +127,8 @@ PRACTICES = (
         key="willow", name="Willow Bend Animal Hospital", kind="animal", tax_id="84-3310957", taxonomy_code=VET,
         npi_stem=178301200, tax_percent="4.5", people=0, animals=52, items=ANIMAL_ITEMS, visit_types=ANIMAL_VISITS,
         places=(
-            Place("Willow Bend", "4410 Willow Bend Road", "Boulder", "CO", "80301", "America/Denver", "+13035550133"),
-            Place("Saguaro", "77 Saguaro Way", "Mesa", "AZ", "85201", "America/Phoenix", "+14805550155"),
+            Place("Willow Bend", "4410 Willow Bend Road", "Boulder", "CO", "80301-2417", "America/Denver", "+13035550133"),
+            Place("Saguaro", "77 Saguaro Way", "Mesa", "AZ", "85201-2417", "America/Phoenix", "+14805550155"),
         ),
         clinicians=(
             Clinician("Greta", "Lindqvist", "veterinarian", VET, "Small animals", "#2266aa", 0, "animal"),
@@ -141,8 +141,8 @@ PRACTICES = (
         npi_stem=178301300, tax_percent="6.25", people=26, animals=26,
         items=HUMAN_ITEMS + ANIMAL_ITEMS, visit_types=HUMAN_VISITS + ANIMAL_VISITS,
         places=(
-            Place("Tallgrass", "210 Prairie Street", "Lawrence", "KS", "66044", "America/Chicago", "+17855550119"),
-            Place("Cottonwood", "6 Cottonwood Square", "Boise", "ID", "83702", "America/Boise", "+12085550164"),
+            Place("Tallgrass", "210 Prairie Street", "Lawrence", "KS", "66044-2417", "America/Chicago", "+17855550119"),
+            Place("Cottonwood", "6 Cottonwood Square", "Boise", "ID", "83702-2417", "America/Boise", "+12085550164"),
         ),
         clinicians=(
             Clinician("Leona", "Marchetti", "physician", FAMILY, "Family medicine", "#2266aa", 0, "human"),
