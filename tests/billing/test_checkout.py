@@ -62,9 +62,9 @@ def test_an_inclusive_tax_is_taken_out_of_revenue(practice: Practice) -> None:
     posted = practice.post(practice.animal(10_000), "RABIES")
     assert (posted.total.amount, posted.charges[0].tax.amount) == ("33.33", "5.56")
     lines = practice.tenant.call("GetTrialBalance", ledger_service_pb2.GetTrialBalanceRequest())
-    credits = {line.ledger_account: line.credit.amount for line in lines.lines}
-    assert credits["revenue.products"] == "27.77"
-    assert credits["tax_payable"] == "5.56"
+    credited = {line.ledger_account: line.credit.amount for line in lines.lines}
+    assert credited["revenue.products"] == "27.77"
+    assert credited["tax_payable"] == "5.56"
     assert lines.balanced
 
 
