@@ -56,7 +56,7 @@ def deadline_of(operation: Operation) -> float:
     disclosure = operation.policy.audit_class == policy_pb2.AUDIT_CLASS_DISCLOSURE
     if operation.takes_file or operation.gives_file or disclosure or operation.service in _LONG_SERVICES:
         return LONG_SECONDS
-    return READ_SECONDS if operation.read_only else WRITE_SECONDS
+    return READ_SECONDS if operation.verb == "get" else WRITE_SECONDS
 
 
 class GrpcTransport:
