@@ -1,0 +1,121 @@
+"""The rules of the house that no tool knows: sizes, clocks, defaults, spelling, locks, first sentences."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from praxis_local.topology import CHECKOUT
+
+LONGEST_FUNCTION, LONGEST_FILE = 50, 600
+CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"}
+# Business time comes from the chassis alone; these files make it, date keys by it, or run beside the business.
+CLOCK_OWNERS = (
+    "services/chassis/praxis_chassis/clock.py",
+    "services/chassis/praxis_chassis/tokens.py",
+    "services/chassis/praxis_chassis/types.py",
+    "deploy/local/",
+    "tests/",
+)
+SQL_NOW = re.compile(
+    r"server_default\s*=[^\n]*\b(now\(|current_timestamp|clock_timestamp)|DEFAULT\s+now\(", re.IGNORECASE
+)
+ADDRESS = re.compile(r"https?://|file:|--(extra-)?index-url|--find-links")
+BRITISH = re.compile(
+    r"authoris|behaviour|catalogue|centre|cheque|colour|favour|fulfilment|initialis|labour|licence|"
+    r"neighbour|normalis|optimis|organis|programme|recognis|serialis|summaris|synchronis|utilis"
+)
+PROTO_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+SKIPPED = {".venv", ".git", ".praxis", "build", "__pycache__", "migrations", "versions", "node_modules"}
+
+
+def python_files(*, with_tests: bool = True) -> list[Path]:
+    """Return our Python files; generated code and migrations are not written by hand."""
+    found = (path for path in CHECKOUT.rglob("*.py") if not SKIPPED & set(path.relative_to(CHECKOUT).parts))
+    return sorted(path for path in found if with_tests or "tests" not in path.relative_to(CHECKOUT).parts)
+
+
+def sizes() -> Iterator[str]:
+    """Functions of at most 50 lines, files of at most 600."""
+    for path in python_files():
+        text = path.read_text(encoding="utf-8")
+        lines = text.count("\n")
+        if lines > LONGEST_FILE:
+            yield f"{_name(path)}: {lines} lines; split it by what its parts do ({LONGEST_FILE} at most)"
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > LONGEST_FUNCTION:
+                    place = f"{_name(path)}:{node.lineno}"
+                    yield f"{place}: {node.name} has {length} lines; name its steps ({LONGEST_FUNCTION} at most)"
+
+
+def clocks() -> Iterator[str]:
+    """Business time only from the chassis' clock."""
+    for path in python_files():
+        if _name(path).startswith(CLOCK_OWNERS):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(tuple(CLOCKS)):
+                called = ast.unparse(node.func)
+                if ".".join(called.split(".")[-2:]) in CLOCKS:
+                    yield f"{_name(path)}:{node.lineno}: {called}(); take the time from praxis_chassis.clock"
+
+
+def defaults() -> Iterator[str]:
+    """No time made by the database in a default, because a test practice moves its clock."""
+    for folder in ("services", "gateway"):
+        for path in sorted((CHECKOUT / folder).rglob("*.py")):
+            for found in SQL_NOW.finditer(path.read_text(encoding="utf-8")):
+                yield f"{_name(path)}: `{found.group()}`; let the chassis fill the column"
+
+
+def first_sentences() -> Iterator[str]:
+    """Every module begins by saying in one sentence what it is."""
+    for path in python_files():
+        text = path.read_text(encoding="utf-8")
+        if not text.strip():
+            continue
+        sentence = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+        if not sentence.endswith((".", "?", "!", ":")):
+            yield f"{_name(path)}: the first line must be a docstring of one sentence"
+
+
+def spelling() -> Iterator[str]:
+    """Identifiers are spelled the American way, as FHIR and X12 are."""
+    for path in python_files():
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
+            if token.type == tokenize.NAME and BRITISH.search(token.string.lower()):
+                yield f"{_name(path)}:{token.start[0]}: {token.string}"
+    for path in sorted((CHECKOUT / "protos" / "praxis").rglob("*.proto")):
+        for word in re.findall(r"[A-Za-z_]\w*", PROTO_COMMENT.sub("", path.read_text(encoding="utf-8"))):
+            if BRITISH.search(word.lower()):
+                yield f"{_name(path)}: {word}"
+
+
+def locks() -> Iterator[str]:
+    """Locks name packages by hash and nobody's registry."""
+    for path in sorted(CHECKOUT.glob("**/requirements*/*.txt")) + sorted(CHECKOUT.glob("tests/**/requirements.txt")):
+        if SKIPPED & set(path.relative_to(CHECKOUT).parts):
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if ADDRESS.search(line):
+                yield f"{_name(path)}:{number}: {line.strip()}; run python3 dev.py lock"
+
+
+HOUSE_RULES: dict[str, Callable[[], Iterator[str]]] = {
+    "sizes": sizes,
+    "clocks": clocks,
+    "defaults": defaults,
+    "first sentences": first_sentences,
+    "spelling": spelling,
+    "locks": locks,
+}
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(CHECKOUT).as_posix()
