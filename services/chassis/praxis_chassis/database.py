@@ -90,7 +90,7 @@ class MessageJson(sqltypes.TypeDecorator[Any]):
     cache_ok = False
 
     def __init__(self, message: type[Message], *, many: bool) -> None:
-        super().__init__()
+        super().__init__(none_as_null=True)
         self.message, self.many = message, many
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
@@ -286,7 +286,8 @@ def _stamp(session: Session, _flush: Any, _instances: Any) -> None:
 def _stamp_new(entity: Aggregate, moment: datetime) -> None:
     fresh: Any = entity
     fresh.id = fresh.id or new_id()
-    fresh.version = fresh.version or 1
+    # A row that is flushed before its first event is recorded waits at 0: consumers count an aggregate's events from 1.
+    fresh.version = fresh.version or 0
     fresh.create_time = fresh.create_time or moment
     entity.update_time = moment
 

@@ -1,0 +1,123 @@
+"""Reporting and the real billing over the bus: reports agree with the ledger, and a rebuild changes nothing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import MessageToDict
+from sqlalchemy import func, select
+from tests.billing.practice import TODAY, Practice, decided
+
+from praxis.billing.v1 import encounter_service_pb2, ledger_service_pb2, payment_service_pb2
+from praxis.reporting.v1 import report_pb2
+from praxis.reporting.v1 import report_service_pb2 as pb
+from praxis_chassis import tables
+from praxis_chassis.rebuild import rebuild
+from praxis_chassis.service import Runtime
+from praxis_chassis.testing import ServiceUnderTest, TenantUnderTest
+
+REPORTS: dict[str, Any] = {
+    "GetDaySheet": pb.GetDaySheetRequest(
+        from_date=TODAY.isoformat(), date_basis=report_pb2.DATE_BASIS_SERVICE, page_size=500
+    ),
+    "GetPatientAging": pb.GetPatientAgingRequest(page_size=500),
+    "GetPayerAging": pb.GetPayerAgingRequest(page_size=500),
+}
+
+
+@pytest.fixture
+def practice(billing: ServiceUnderTest) -> Practice:
+    return Practice.open(billing)
+
+
+@pytest.fixture
+def reports(reporting: ServiceUnderTest, practice: Practice) -> TenantUnderTest:
+    return reporting.tenant(practice.tenant.id)
+
+
+def busy_day(practice: Practice) -> None:
+    """Insured and uninsured charges, payments, a remittance, a charge and a payment that are taken back."""
+    insured = practice.human()
+    coverage = practice.cover(insured, copay="30.00")
+    visit = practice.post(insured, "99213", "85025")
+    account = practice.account_of(insured).id
+    practice.pay(account, "50.00")
+    paid = ("40.00", {"CO": "15.00", "PR": "10.00"}), ("15.50", {"CO": "5.50", "PR": "4.50"})
+    practice.remit(decided(visit, coverage, *paid), payment="55.50")
+    animal = practice.animal(6000, 4000)
+    practice.pay(practice.account_of(animal).id, "10.00")
+    practice.post(animal, "RABIES", "85025")
+    wrong = practice.post(insured, "85025", self_pay=True)
+    practice.tenant.call(
+        "ReverseEncounter",
+        encounter_service_pb2.ReverseEncounterRequest(id=wrong.id, etag=wrong.etag, reason="Entered twice"),
+    )
+    bounced = practice.pay(account, "7.00")
+    practice.tenant.call(
+        "ReversePayment",
+        payment_service_pb2.ReversePaymentRequest(id=bounced.id, etag=bounced.etag, reason="Bounced"),
+    )
+
+
+def wait_until_applied(practice: Practice, reports: TenantUnderTest, seconds: float = 90) -> None:
+    """Wait until reporting has applied every event of billing that it reacts to."""
+    known = reports.under_test.service.reaction_table.aggregates["billing"]
+    events, inbox = tables.events, tables.inbox
+    with practice.tenant.session() as session:
+        told = session.scalar(select(func.count()).select_from(events).where(events.c.aggregate.in_(known)))
+    deadline = time.monotonic() + seconds
+    applied = 0
+    while time.monotonic() < deadline:
+        with reports.session() as session:
+            ours = inbox.c.type.startswith("praxis.billing.")
+            applied = session.scalar(select(func.count()).select_from(inbox).where(ours)) or 0
+        if applied == told:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"reporting applied {applied} of {told} events in time")
+
+
+def shown(reports: TenantUnderTest) -> dict[str, Any]:
+    found = {}
+    for name, request in REPORTS.items():
+        reply = reports.call(name, request)
+        reply.ClearField("freshness")
+        found[name] = MessageToDict(reply)
+    return found
+
+
+def test_reports_agree_with_the_ledger(practice: Practice, reports: TenantUnderTest) -> None:
+    busy_day(practice)
+    wait_until_applied(practice, reports)
+    practice.prove()
+    ledger = practice.tenant.call("GetTrialBalance", ledger_service_pb2.GetTrialBalanceRequest())
+    balances = {line.ledger_account: line.balance.amount for line in ledger.lines}
+    patient = reports.call("GetPatientAging", REPORTS["GetPatientAging"])
+    insurer = reports.call("GetPayerAging", REPORTS["GetPayerAging"])
+    assert patient.totals[0].buckets.total.amount == balances["ar_patient"] != "0.00"
+    assert insurer.totals[0].buckets.total.amount == balances["ar_payer"]
+    checks = reports.call("GetReconciliation", pb.GetReconciliationRequest())
+    assert checks.passed, [check for check in checks.checks if not check.passed]
+
+
+def test_a_rebuild_out_of_the_owners_logs_gives_the_same_reports(
+    practice: Practice,
+    reports: TenantUnderTest,
+    billing: ServiceUnderTest,
+    patients: ServiceUnderTest,
+    scheduling: ServiceUnderTest,
+    claims: ServiceUnderTest,
+) -> None:
+    busy_day(practice)
+    wait_until_applied(practice, reports)
+    before = shown(reports)
+    owners = {"patients": patients, "scheduling": scheduling, "billing": billing, "claims": claims}
+    targets = {f"{name}_target": f"127.0.0.1:{owner.server.port}" for name, owner in owners.items()}
+    runtime = Runtime(reports.under_test.service, replace(reports.under_test.runtime.settings, **targets), verbose=True)
+    assert rebuild(runtime) > 0
+    runtime.close()
+    assert shown(reports) == before
+    assert reports.call("GetReconciliation", pb.GetReconciliationRequest()).passed
