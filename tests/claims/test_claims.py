@@ -8,6 +8,7 @@ from uuid import UUID
 import grpc
 import pytest
 from google.protobuf import field_mask_pb2
+from sqlalchemy import update
 from tests.claims.builders import SERVICE_DATE, SERVICE_DAY, Practice, address
 
 from praxis.billing.v1 import encounter_pb2
@@ -16,7 +17,10 @@ from praxis.claims.v1 import claim_pb2, events_pb2, payer_pb2
 from praxis.claims.v1 import claim_service_pb2 as pb
 from praxis.patients.v1 import coverage_pb2, party_pb2
 from praxis.patients.v1 import events_pb2 as patients
+from praxis_chassis import events
 from praxis_chassis.testing import Refused
+from praxis_claims.store.models import Claim
+from praxis_claims.usecases import encounters
 
 
 def only_claim(practice: Practice) -> claim_pb2.Claim:
@@ -68,6 +72,20 @@ def test_a_claim_waits_for_copies_and_completes_itself(practice: Practice) -> No
         tell()
     assert {finding.field for finding in only_claim(practice).findings} == {"practice"}
     practice.tell_practice()
+    assert only_claim(practice).state == claim_pb2.CLAIM_STATE_READY
+
+
+def test_a_copy_that_arrived_in_the_same_moment_is_noticed_later(practice: Practice) -> None:
+    practice.tell_all()
+    practice.post()
+    claim = only_claim(practice)
+    with practice.tenant.session() as session:
+        late = [f"patient:{practice.patient_id}"]
+        draft = update(Claim).values(state=claim_pb2.CLAIM_STATE_DRAFT, missing=late)
+        session.execute(draft.where(Claim.id == UUID(claim.id)))
+    with practice.tenant.session() as session:
+        encounters.wake_overlooked(session)
+        events.store_recorded(session)
     assert only_claim(practice).state == claim_pb2.CLAIM_STATE_READY
 
 

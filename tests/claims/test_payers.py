@@ -48,7 +48,8 @@ def test_names_and_electronic_ids_are_used_once(claims: ServiceUnderTest) -> Non
     assert electronic_id.value.reason == "PAYER_ELECTRONIC_ID_TAKEN"
 
 
-def test_a_broken_pattern_is_refused(claims: ServiceUnderTest) -> None:
+@pytest.mark.parametrize("pattern", ["[0-9", "(a+)+$", ".*.*.*x", "a?b?c?d?", "[z-a]"])
+def test_a_pattern_that_is_broken_or_could_run_for_ever_is_refused(claims: ServiceUnderTest, pattern: str) -> None:
     with pytest.raises(Refused) as refused:
-        Practice(claims.tenant()).add_payer(member_id_pattern="[0-9")
+        Practice(claims.tenant()).add_payer(member_id_pattern=pattern)
     assert refused.value.violations[0][:2] == ("payer.member_id_pattern", "PATTERN_INVALID")

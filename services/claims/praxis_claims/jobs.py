@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from praxis_chassis.context import context_of
 from praxis_chassis.jobs import job
 from praxis_claims.connectors.drop_folder import DropFolder
-from praxis_claims.usecases import inbound, submissions
+from praxis_claims.usecases import encounters, inbound, submissions
 
 
 @job(every_seconds=2)
@@ -22,6 +22,11 @@ def send_stored_files(session: Session) -> None:
 def fetch_answers(session: Session) -> None:
     if connector := _connector(session):
         inbound.fetch(session, connector)
+
+
+@job(every_seconds=15)
+def wake_overlooked_claims(session: Session) -> None:
+    encounters.wake_overlooked(session)
 
 
 def _connector(session: Session) -> DropFolder | None:

@@ -31,6 +31,18 @@ RELATIONSHIPS, _ = enum_words(cast("Any", coverage_pb2.SubscriberRelationship))
 AT_HOME = "12"
 
 
+KINDS: dict[str, type[Tenanted]] = {
+    "payer": Payer,
+    "patient": PatientCopy,
+    "coverage": CoverageCopy,
+    "subscriber": PartyCopy,
+    "location": LocationCopy,
+    "practice": ProviderCopy,
+    "rendering_practitioner": ProviderCopy,
+    "referrer": ProviderCopy,
+}
+
+
 @dataclass(slots=True)
 class Sources:
     """What a claim is filled from; what is asked for and not there is noted as missing."""
@@ -41,10 +53,20 @@ class Sources:
     def want(self, name: str, entity: type[E], identifier: UUID | None) -> E | None:
         if identifier is None:
             return None
-        found = self.session.get(entity, (context_of(self.session).tenant, identifier))
+        found = _found(self.session, entity, identifier)
         if found is None:
             self.missing.append(f"{name}:{identifier}")
         return found
+
+
+def arrived(session: Session, key: str) -> bool:
+    """Whether a copy that was missing, named as `kind:id`, is there now."""
+    kind, _, identifier = key.partition(":")
+    return _found(session, KINDS[kind], UUID(identifier)) is not None
+
+
+def _found(session: Session, entity: type[E], identifier: UUID) -> E | None:
+    return session.get(entity, (context_of(session).tenant, identifier))
 
 
 def complete(session: Session, claim: Claim) -> None:

@@ -20,6 +20,7 @@ from praxis_claims.rules.lifecycle import EDITABLE, State
 from praxis_claims.store.models import Claim
 from praxis_claims.usecases import completion, scrubbing, timeline
 
+WAKE_AT_ONCE = 500
 CAUSES = {
     encounter_pb2.RELATED_CAUSE_EMPLOYMENT: claim_pb2.CLAIM_CAUSE_EMPLOYMENT,
     encounter_pb2.RELATED_CAUSE_AUTO_ACCIDENT: claim_pb2.CLAIM_CAUSE_AUTO_ACCIDENT,
@@ -61,6 +62,14 @@ def wake(session: Session, key: str) -> None:
     waiting = select(Claim).where(Claim.missing.contains([key]), Claim.state == State.DRAFT).with_for_update()
     for claim in session.scalars(waiting):
         scrubbing.check(session, claim)
+
+
+def wake_overlooked(session: Session) -> None:
+    """Check the claims whose copies arrived in the same moment as the encounter, so that neither saw the other."""
+    waiting = select(Claim).where(Claim.missing != [], Claim.state == State.DRAFT).order_by(Claim.id)
+    for claim in session.scalars(waiting.limit(WAKE_AT_ONCE).with_for_update(skip_locked=True)):
+        if any(completion.arrived(session, key) for key in claim.missing):
+            scrubbing.check(session, claim)
 
 
 def _existing(session: Session, encounter_id: str, coverage_id: str) -> bool:

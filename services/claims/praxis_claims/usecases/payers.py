@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from sqlalchemy import Select, inspect, or_, select
 from sqlalchemy.orm import Session
 
@@ -11,6 +9,7 @@ from praxis.claims.v1 import errors_pb2, events_pb2, payer_service_pb2
 from praxis_chassis.database import fetch
 from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
+from praxis_claims.rules.member_ids import pattern_valid
 from praxis_claims.store.mappings import PAYER
 from praxis_claims.store.models import Payer
 
@@ -42,7 +41,8 @@ def listed(request: payer_service_pb2.ListPayersRequest) -> Select[Payer]:
 
 
 def _check(session: Session, payer: Payer) -> None:
-    _check_pattern(payer.member_id_pattern)
+    if not pattern_valid(payer.member_id_pattern):
+        raise invalid("payer.member_id_pattern", "PATTERN_INVALID")
     with session.no_autoflush:
         others = select(Payer.id).where(Payer.id != payer.id) if inspect(payer).persistent else select(Payer.id)
         if session.scalar(others.where(Payer.name == payer.name).limit(1)):
@@ -50,10 +50,3 @@ def _check(session: Session, payer: Payer) -> None:
         same_id = others.where(Payer.electronic_id == payer.electronic_id, ~Payer.retired)
         if payer.electronic_id and not payer.retired and session.scalar(same_id.limit(1)):
             raise DomainError(errors_pb2.ERROR_REASON_PAYER_ELECTRONIC_ID_TAKEN, electronic_id=payer.electronic_id)
-
-
-def _check_pattern(pattern: str) -> None:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise invalid("payer.member_id_pattern", "PATTERN_INVALID", problem=str(error)) from None

@@ -28,7 +28,7 @@ from praxis_claims.usecases.x12 import Numbering
 
 MEDIA_TYPE = "application/edi-x12"
 LARGEST_NUMBER = 999_999_999
-LARGEST_BATCH = 1000
+LARGEST_BATCH = 500
 TRANSACTION_NUMBER = "0001"
 SEND_AT_ONCE = 50
 
