@@ -127,7 +127,8 @@ PRACTICES = (
         key="willow", name="Willow Bend Animal Hospital", kind="animal", tax_id="84-3310957", taxonomy_code=VET,
         npi_stem=178301200, tax_percent="4.5", people=0, animals=52, items=ANIMAL_ITEMS, visit_types=ANIMAL_VISITS,
         places=(
-            Place("Willow Bend", "4410 Willow Bend Road", "Boulder", "CO", "80301-2417", "America/Denver", "+13035550133"),
+            Place("Willow Bend", "4410 Willow Bend Road", "Boulder", "CO", "80301-2417", "America/Denver",
+                  "+13035550133"),
             Place("Saguaro", "77 Saguaro Way", "Mesa", "AZ", "85201-2417", "America/Phoenix", "+14805550155"),
         ),
         clinicians=(
@@ -162,7 +163,7 @@ PAYERS = (
 MEMBER_PREFIXES = (
     "PAID", "PAID", "PAID", "PAID", "COPAY", "COINS", "DEDUCT", "PART", "DENY-50", "DENY-197", "CA-A3", "LATE-9",
 )  # fmt: skip
-DIAGNOSES = ("J069", "E119", "I10", "M545", "R059", "K219", "J309", "N390")
+DIAGNOSES = ("J069", "E119", "I10", "M5450", "R059", "K219", "J309", "N390")
 USERS = (
     ("owner", "Rita Calloway"),
     ("front_desk", "Omar Destry"),
