@@ -69,14 +69,27 @@ class Tokenizer:
     def _complete(self, buffer: str) -> Generator[list[Segment], None, str]:
         """Yield every whole segment of `buffer`; returns what is left of it."""
         while True:
+            if "ISA" not in buffer:
+                return (yield from self._complete_plain(buffer))
             *texts, rest = buffer.split(self.separators.segment)
-            if len(rest) > SEGMENT_LIMIT:
-                raise EdiError("SEGMENT_TOO_LONG", "A segment is longer than a megabyte, so this is not an X12 file.")
+            _refuse_endless(rest)
             foreign = yield from self._split(texts)
             if foreign is None and not self._ends_otherwise(rest):
                 return rest
             left = [] if foreign is None else texts[foreign:]
             buffer = self._reopen(self.separators.segment.join([*left, rest]).lstrip(LAYOUT))
+
+    def _complete_plain(self, buffer: str) -> Generator[list[Segment], None, str]:
+        """Do the same in fewer steps for text in which no interchange can begin, which is nearly all text."""
+        element = self.separators.element
+        if self.separators.wraps and not buffer.isprintable():
+            buffer = buffer.replace("\r", "").replace("\n", "")
+        *texts, rest = buffer.split(self.separators.segment)
+        _refuse_endless(rest)
+        batch = [text.split(element) for raw in texts if (text := raw.lstrip(LAYOUT))]
+        yield batch
+        self._number += len(batch)
+        return rest
 
     def _split(self, texts: list[str]) -> Generator[list[Segment], None, int | None]:
         """Yield the segments of `texts`; returns where an interchange starts that needs other separators, if any."""
@@ -120,6 +133,11 @@ class Tokenizer:
 
     def _remark(self, code: str, text: str) -> None:
         self.findings.append(Finding(Level.WARNING, code, self._number + 1, "", text))
+
+
+def _refuse_endless(rest: str) -> None:
+    if len(rest) > SEGMENT_LIMIT:
+        raise EdiError("SEGMENT_TOO_LONG", "A segment is longer than a megabyte, so this is not an X12 file.")
 
 
 def _header(text: str) -> Header | None:

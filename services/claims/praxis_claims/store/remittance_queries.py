@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import date
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -104,17 +104,26 @@ def claims_controlled_by(session: Session, control_numbers: Collection[str]) -> 
     return {number: claim_ids.pop() for number, claim_ids in found.items() if len(claim_ids) == 1}
 
 
-def claim_for(session: Session, member_id: str, served: date, charge_minor: int, npi: str) -> UUID | None:
-    """Return the only claim that was sent for this member, day, charge and, when known, rendering provider."""
+class Service(NamedTuple):
+    """What identifies a claim without its numbers."""
+
+    member_id: str
+    served: date
+    charge_minor: int
+
+
+def claims_for(session: Session, services: Collection[Service]) -> dict[Service, list[tuple[UUID, set[str]]]]:
+    """Return the claims that were sent for these services, each with the NPIs of its providers."""
+    found: dict[Service, list[tuple[UUID, set[str]]]] = {}
+    member_id = Claim.subscriber["member_id"].astext
     sent = select(ClaimAttempt.claim_id).where(ClaimAttempt.claim_id == Claim.id).exists()
-    query = select(Claim).where(
-        Claim.service_from_date == served,
-        Claim.charge_amount_minor == charge_minor,
-        Claim.subscriber["member_id"].astext == member_id,
-        sent,
-    )
-    found = [claim for claim in session.scalars(query.limit(20)) if not npi or npi in _providers(claim)]
-    return found[0].id if len(found) == 1 else None
+    days = {service.served for service in services}
+    for members in _steps({service.member_id for service in services}):
+        query = select(Claim, member_id).where(Claim.service_from_date.in_(days), member_id.in_(members), sent)
+        for claim, member in session.execute(query):
+            key = Service(member, claim.service_from_date, claim.charge_amount_minor)
+            found.setdefault(key, []).append((claim.id, _providers(claim)))
+    return found
 
 
 def locked_claims(session: Session, claim_ids: Collection[UUID]) -> dict[UUID, Claim]:

@@ -38,20 +38,39 @@ def find_claims(session: Session, payments: Sequence[ClaimPayment]) -> list[Matc
         elif payment.payer_control_number in by_payer_number:
             found.append((by_payer_number[payment.payer_control_number], "payer_control_number"))
         else:
-            found.append(_by_service(session, payment))
+            found.append(None)
+    _find_by_service(session, payments, found)
     claims = queries.locked_claims(session, {entry[0] for entry in found if entry})
     return [Match(claims[entry[0]], entry[1]) if entry else None for entry in found]
 
 
-def _by_service(session: Session, payment: ClaimPayment) -> tuple[UUID, str] | None:
+def _find_by_service(
+    session: Session, payments: Sequence[ClaimPayment], found: list[tuple[UUID, str] | None]
+) -> None:
+    """Fill in what only member, day and charge tell, where exactly one claim fits."""
+    unknown = {index: _service(payments[index]) for index, entry in enumerate(found) if entry is None}
+    services = {service for service in unknown.values() if service}
+    if not services:
+        return
+    known = queries.claims_for(session, services)
+    for index, service in unknown.items():
+        npi = _rendering_npi(payments[index])
+        fitting = [claim_id for claim_id, npis in known.get(service, []) if not npi or npi in npis] if service else []
+        if len(fitting) == 1:
+            found[index] = fitting[0], "member_and_service"
+
+
+def _service(payment: ClaimPayment) -> queries.Service | None:
     insured = payment.name("IL") or payment.name("QC")
     served = _first_service(payment)
     if insured is None or not insured.identifier or served is None:
         return None
+    return queries.Service(insured.identifier, served, abs(payment.charge_cents))
+
+
+def _rendering_npi(payment: ClaimPayment) -> str:
     rendering = payment.name("82")
-    npi = rendering.identifier if rendering and rendering.qualifier == "XX" else ""
-    claim_id = queries.claim_for(session, insured.identifier, served, abs(payment.charge_cents), npi)
-    return (claim_id, "member_and_service") if claim_id else None
+    return rendering.identifier if rendering and rendering.qualifier == "XX" else ""
 
 
 def _first_service(payment: ClaimPayment) -> date | None:
