@@ -10,7 +10,7 @@ from praxis_chassis.database import fetch
 from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, query
 from praxis_claims.store.mappings import ACKNOWLEDGMENT, SUBMISSION
-from praxis_claims.store.models import Acknowledgment, Submission
+from praxis_claims.store.models import Acknowledgment, Claim, Submission
 
 
 class SubmissionService:
@@ -35,7 +35,10 @@ class SubmissionService:
     def GetSubmissionX12(
         self, request: submission_service_pb2.GetSubmissionX12Request, call: Call
     ) -> type_pb2.FileReference:
-        return fetch(call.session, Submission, request.id).file
+        submission = fetch(call.session, Submission, request.id)
+        patients = select(Claim.patient_id).where(Claim.submission_id == submission.id)
+        call.shows(*call.session.scalars(patients))
+        return submission.file
 
     @query
     def ListAcknowledgments(

@@ -95,10 +95,13 @@ def _apply_claim_status(
     kind = submission_pb2.ACKNOWLEDGMENT_KIND_CLAIM
     answer = _answer(session, kind, None, category, details, file_id)
     answer.claim_id, answer.submission_id = claim.id, claim.submission_id
-    claim.payer_control_number = level.payer_control_number or claim.payer_control_number
-    by_payer = bool(level.payer_control_number)
-    accepted = State.PAYER_ACCEPTED if by_payer else State.CLEARINGHOUSE_ACCEPTED
-    _move(session, [claim], State.REJECTED_FRONT_END if rejected else accepted, answer, f"277CA {category}")
+    number, before = level.payer_control_number, claim.payer_control_number
+    claim.payer_control_number = number or before
+    accepted = State.PAYER_ACCEPTED if number else State.CLEARINGHOUSE_ACCEPTED
+    target = State.REJECTED_FRONT_END if rejected else accepted
+    moved = progress.acknowledge(session, claim, target, answer, f"277CA {category}")
+    if not moved and claim.payer_control_number != before:
+        record(session, events_pb2.ClaimUpdated, claim)
 
 
 def _above(level: StatusLevel, levels: dict[str, StatusLevel]) -> Iterator[StatusLevel]:

@@ -45,15 +45,23 @@ KINDS: dict[str, type[Tenanted]] = {
 
 @dataclass(slots=True)
 class Sources:
-    """What a claim is filled from; what is asked for and not there is noted as missing."""
+    """What a claim is filled from, read once; what is asked for and not there is noted as missing."""
 
     session: Session
     missing: list[str] = field(default_factory=list)
+    known: dict[tuple[type[Tenanted], UUID], Any] = field(default_factory=dict)
+
+    def find(self, entity: type[E], identifier: UUID) -> E | None:
+        key = entity, identifier
+        if key not in self.known:
+            self.known[key] = _found(self.session, entity, identifier)
+        found: E | None = self.known[key]
+        return found
 
     def want(self, name: str, entity: type[E], identifier: UUID | None) -> E | None:
         if identifier is None:
             return None
-        found = _found(self.session, entity, identifier)
+        found = self.find(entity, identifier)
         if found is None:
             self.missing.append(f"{name}:{identifier}")
         return found
@@ -69,21 +77,20 @@ def _found(session: Session, entity: type[E], identifier: UUID) -> E | None:
     return session.get(entity, (context_of(session).tenant, identifier))
 
 
-def complete(session: Session, claim: Claim) -> None:
+def complete(sources: Sources, claim: Claim) -> None:
     """Fill everything that the encounter only named; facts that are missing stay as they are."""
-    sources = Sources(session)
+    sources.missing = []
     _fill_payer(sources, claim)
     _fill_persons(sources, claim)
     _fill_providers(sources, claim)
     claim.missing = sources.missing
 
 
-def unbillable(session: Session, claim: Claim) -> bool:
+def unbillable(sources: Sources, claim: Claim) -> bool:
     """Whether the copies that arrived show that this is no claim to a health insurer: an animal, or its insurance."""
-    tenant = context_of(session).tenant
-    patient = session.get(PatientCopy, (tenant, claim.patient_id))
-    payer = session.get(Payer, (tenant, claim.payer_id))
-    coverage = session.get(CoverageCopy, (tenant, claim.coverage_id))
+    patient = sources.find(PatientCopy, claim.patient_id)
+    payer = sources.find(Payer, claim.payer_id)
+    coverage = sources.find(CoverageCopy, claim.coverage_id)
     animal = patient is not None and not patient.human and not patient.erased
     pet = coverage is not None and coverage.kind == coverage_pb2.COVERAGE_KIND_PET
     return animal or pet or (payer is not None and not payer.takes_electronic_claims)

@@ -37,13 +37,13 @@ def claim_for(session: Session, encounter: encounter_pb2.Encounter) -> Claim | N
     if _existing(session, encounter.id, first.coverage_id):
         return None
     claim = _draft(session, encounter, first)
-    if completion.unbillable(session, claim):
+    sources = completion.Sources(session)
+    if completion.unbillable(sources, claim):
         return None
     session.add(claim)
-    completion.complete(session, claim)
     record(session, events_pb2.ClaimCreated, claim)
     timeline.note(session, claim, "created", f"Made from encounter {encounter.number}.")
-    scrubbing.check(session, claim)
+    scrubbing.check(session, claim, sources=sources)
     return claim
 
 

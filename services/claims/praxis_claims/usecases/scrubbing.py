@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from praxis.claims.v1 import claim_pb2, events_pb2
 from praxis.type.v1 import type_pb2
 from praxis_chassis import clock
-from praxis_chassis.context import context_of
 from praxis_chassis.events import record
 from praxis_chassis.types import Money
 from praxis_claims.edi.errors import EdiError
@@ -21,6 +20,7 @@ from praxis_claims.rules.lifecycle import State
 from praxis_claims.rules.scrubbing import Finding, Severity, scrub
 from praxis_claims.store.models import Claim, CoverageCopy, LocationCopy, Payer
 from praxis_claims.usecases import codes, completion, timeline, x12
+from praxis_claims.usecases.completion import Sources
 
 SEX_LETTERS = {
     claim_pb2.CLAIM_SEX_FEMALE: "F",
@@ -35,17 +35,18 @@ SEVERITIES = {
 OUTCOME_EVENTS = {State.SCRUB_FAILED: events_pb2.ClaimScrubFailed, State.READY: events_pb2.ClaimReady}
 
 
-def check(session: Session, claim: Claim, *, let_go: bool = False) -> None:
+def check(session: Session, claim: Claim, *, let_go: bool = False, sources: Sources | None = None) -> None:
     """Fill the claim from the copies, check it, and move it to draft, scrub failed or ready.
 
     A claim that a person keeps back is checked too, and moves only when it is let go.
     """
     claim.require_editable()
-    completion.complete(session, claim)
-    if completion.unbillable(session, claim):
+    sources = sources or Sources(session)
+    completion.complete(sources, claim)
+    if completion.unbillable(sources, claim):
         return withdraw(session, claim, "It is not a claim to a health insurer.")
     claim.renew()
-    claim.findings = _findings(session, claim)
+    claim.findings = _findings(sources, claim)
     return settle(session, claim, let_go=let_go)
 
 
@@ -79,20 +80,20 @@ def withdraw(session: Session, claim: Claim, reason: str) -> None:
     timeline.note(session, claim, "withdrawn", reason)
 
 
-def _findings(session: Session, claim: Claim) -> list[claim_pb2.ScrubFinding]:
+def _findings(sources: Sources, claim: Claim) -> list[claim_pb2.ScrubFinding]:
     overridden = {found.id: found for found in claim.findings if found.override_reason}
-    found = scrub(facts_of(session, claim), CORE_EDITS)
+    found = scrub(facts_of(sources, claim), CORE_EDITS)
     if not any(one.severity == Severity.BLOCK for one in found):
-        found += _writing_problems(session, claim)
+        found += _writing_problems(sources, claim)
     return [_message(one, overridden.get(one.id)) for one in found]
 
 
-def _writing_problems(session: Session, claim: Claim) -> list[Finding]:
+def _writing_problems(sources: Sources, claim: Claim) -> list[Finding]:
     """Write the claim as a trial, so that whatever is ready can be sent for certain."""
-    payer = session.get(Payer, (context_of(session).tenant, claim.payer_id))
+    payer = sources.find(Payer, claim.payer_id)
     assert payer is not None
     try:
-        x12.trial(claim, payer, clock.now(session))
+        x12.trial(claim, payer, clock.now(sources.session))
     except EdiError as error:
         hint = "Correct this and scrub the claim again."
         return [Finding(f"X12_REFUSED:{error.code}", "X12_REFUSED", Severity.BLOCK, str(error), hint, error.path)]
@@ -113,11 +114,11 @@ def _message(found: Finding, earlier: claim_pb2.ScrubFinding | None) -> claim_pb
     )
 
 
-def facts_of(session: Session, claim: Claim) -> facts.ClaimFacts:
+def facts_of(sources: Sources, claim: Claim) -> facts.ClaimFacts:
     """Return what the edits look at."""
-    tenant = context_of(session).tenant
-    coverage = session.get(CoverageCopy, (tenant, claim.coverage_id))
-    location = session.get(LocationCopy, (tenant, claim.location_id))
+    session = sources.session
+    coverage = sources.find(CoverageCopy, claim.coverage_id)
+    location = sources.find(LocationCopy, claim.location_id)
     subscriber = claim.subscriber or claim_pb2.ClaimSubscriber()
     return facts.ClaimFacts(
         today=clock.now(session).astimezone(ZoneInfo(location.time_zone if location else "UTC")).date(),
@@ -127,7 +128,7 @@ def facts_of(session: Session, claim: Claim) -> facts.ClaimFacts:
         member_id=subscriber.member_id,
         coverage_from=coverage.from_date if coverage else None,
         coverage_to=coverage.to_date if coverage else None,
-        payer=_payer(session.get(Payer, (tenant, claim.payer_id))),
+        payer=_payer(sources.find(Payer, claim.payer_id)),
         billing=_provider(claim.billing_provider) or facts.Provider(),
         rendering=_provider(claim.rendering_provider),
         referring=_provider(claim.referring_provider),
