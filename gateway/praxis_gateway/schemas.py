@@ -163,6 +163,7 @@ class Schemas:
         """Return the schema of an update: nothing is required and `null` clears."""
         schema = self._message(descriptor)
         schema.pop("required", None)
+        schema["minProperties"] = 1
         for name, entry in schema["properties"].items():
             if name not in READ_ONLY and name != "etag":
                 description = entry.pop("description")

@@ -104,7 +104,10 @@ def _from_body(operation: Operation, body: Any, violations: Violations) -> Messa
         assign(request, target, body)
         return request
     if operation.is_update and isinstance(body, dict):
-        request.update_mask.paths.extend(key for key in body if key not in _SERVER_FIELDS)  # type: ignore[attr-defined]
+        changed = [key for key in body if key not in _SERVER_FIELDS]
+        if not changed:
+            violations.add("", "NOTHING_TO_CHANGE", "Send at least one field to change.")
+        request.update_mask.paths.extend(changed)  # type: ignore[attr-defined]
         body = {key: value for key, value in body.items() if value is not None or key not in _clearable(target)}
     value = from_json(shape(target), body, violations)
     if not refused(value):
@@ -216,8 +219,10 @@ def parse_json(data: bytes) -> Any:
 def place_of(operation: Operation, field_path: str) -> Violation:
     """Return where a field of the request message stands in the HTTP request, with code and message left empty."""
     steps = re.findall(r"[^.\[\]]+", field_path)
+    if ".".join(steps) in operation.path_fields():
+        return Violation("", "", "", steps[-1])
     if operation.body_field is not None and steps[:1] == [operation.body]:
         return Violation("/" + "/".join(steps[1:]) if steps[1:] else "", "", "")
-    if ".".join(steps) in operation.path_fields() or operation.body != "*":
+    if operation.body != "*":
         return Violation("", "", "", ".".join(steps))
     return Violation("/" + "/".join(steps), "", "")

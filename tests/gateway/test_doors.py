@@ -111,6 +111,10 @@ def test_wrong_methods_name_the_right_ones(anonymous: httpx.Client) -> None:
 def test_ids_that_are_none(practice: Practice, identifier: str) -> None:
     problem = refused(practice.owner.get(f"/v1/users/{identifier}"), 400, "INVALID_REQUEST")
     assert problem["errors"][0]["parameter"] == "id"
+    for path in ("users", "roles"):
+        body = {"title": "X"} if path == "roles" else {"display_name": "X"}
+        answer = practice.owner.patch(f"/v1/{path}/{identifier}", json=body)
+        assert refused(answer, 400, "INVALID_REQUEST")["errors"][0]["parameter"] == "id"
 
 
 def test_foreign_ids_are_not_found(practice: Practice) -> None:

@@ -44,6 +44,10 @@ def test_an_update_masks_the_fields_that_were_sent() -> None:
     assert request.user.etag == '"2"'
 
 
+def test_an_update_changes_something() -> None:
+    assert faults("UpdateUser", path={"user.id": SOME_ID}, body={"id": SOME_ID}) == [("", "NOTHING_TO_CHANGE")]
+
+
 def test_null_clears_a_field_in_an_update_only() -> None:
     request: Any = built("UpdateUser", path={"user.id": SOME_ID}, body={"location_ids": None})
     assert list(request.update_mask.paths) == ["location_ids"]

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from praxis_chassis.context import context_of
+from praxis_chassis.database import uuid_of
 from praxis_chassis.errors import not_found
 from praxis_chassis.paging import PageRequest, page
 from praxis_gateway.identity.rules import roles as role_rules
@@ -32,7 +33,7 @@ def user_by_email(session: Session, email: str) -> User | None:
 
 def member(session: Session, user_id: str | UUID, lock: bool = False) -> tuple[Membership, User]:
     """Return a person of the caller's practice."""
-    query = member_list(session).where(Membership.user_id == UUID(str(user_id)))
+    query = member_list(session).where(Membership.user_id == uuid_of(user_id))
     row = session.execute(query.with_for_update(of=Membership) if lock else query).one_or_none()
     if row is None:
         raise not_found("user", user_id)
