@@ -140,6 +140,15 @@ def test_the_same_key_posts_once(practice: Practice) -> None:
         ({"charges": [encounter_pb2.Charge(procedure_code="RABIES")]}, "ITEM_NOT_FOR_PATIENT"),
         ({"charges": [encounter_pb2.Charge(procedure_code="99213", diagnosis_pointers=[2])]}, "INVALID_REQUEST"),
         ({"charges": [encounter_pb2.Charge()]}, "INVALID_REQUEST"),
+        ({"charges": [encounter_pb2.Charge(procedure_code="99213", units="0")]}, "INVALID_REQUEST"),
+        (
+            {
+                "charges": [
+                    encounter_pb2.Charge(procedure_code="99213", units="999999", unit_price=usd("9999999999999"))
+                ]
+            },
+            "INVALID_REQUEST",
+        ),
         ({"charges": []}, "INVALID_REQUEST"),
         ({"service_date": "2999-01-01"}, "INVALID_REQUEST"),
         ({"service_date": "2019-01-01"}, "FEE_MISSING"),

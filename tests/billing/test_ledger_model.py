@@ -49,6 +49,8 @@ class Ledger(RuleBasedStateMachine):
         self.adjustments: list[payment_pb2.Adjustment] = []
         self.claims: list[Any] = []
         self.owed = 0
+        self.post(insured=True, lab=True)
+        self.post(insured=False, lab=False)
 
     def call(self, name: str, request: Any) -> Any:
         """Call an RPC; a refusal changes nothing, which the invariants check."""
@@ -73,7 +75,10 @@ class Ledger(RuleBasedStateMachine):
     @rule(data=st.data())
     def reverse_payment(self, data: st.DataObject) -> None:
         payment = data.draw(st.sampled_from(self.payments))
-        found = self.call("ReversePayment", payment_service_pb2.ReversePaymentRequest(id=payment.id, reason="bounced"))
+        found = self.call(
+            "ReversePayment",
+            payment_service_pb2.ReversePaymentRequest(id=payment.id, etag=self._etag(payment), reason="bounced"),
+        )
         if found is not None:
             self.owed += cents(payment.amount)
 
@@ -81,7 +86,9 @@ class Ledger(RuleBasedStateMachine):
     @rule(data=st.data())
     def allocate(self, data: st.DataObject) -> None:
         payment = data.draw(st.sampled_from(self.payments))
-        self.call("AllocatePayment", payment_service_pb2.AllocatePaymentRequest(id=payment.id))
+        self.call(
+            "AllocatePayment", payment_service_pb2.AllocatePaymentRequest(id=payment.id, etag=self._etag(payment))
+        )
 
     @precondition(lambda self: self.encounters)
     @rule(data=st.data(), minor=st.integers(1, 6000))
@@ -99,7 +106,7 @@ class Ledger(RuleBasedStateMachine):
     @rule(data=st.data())
     def reverse_adjustment(self, data: st.DataObject) -> None:
         made = data.draw(st.sampled_from(self.adjustments))
-        request = payment_service_pb2.ReverseAdjustmentRequest(id=made.id, reason="a mistake")
+        request = payment_service_pb2.ReverseAdjustmentRequest(id=made.id, etag=made.etag, reason="a mistake")
         if self.call("ReverseAdjustment", request) is not None:
             self.owed += cents(made.amount)
 
@@ -110,6 +117,7 @@ class Ledger(RuleBasedStateMachine):
         encounter = next(e for e in self.encounters if share in [s for c in e.charges for s in c.shares])
         request = encounter_service_pb2.TransferResponsibilityRequest(
             id=encounter.id,
+            etag=self.practice.read(encounter).etag,
             reason="asked to",
             share_id=share.id,
             amount=usd(text(minor)),
@@ -122,12 +130,14 @@ class Ledger(RuleBasedStateMachine):
     def reverse_encounter(self, data: st.DataObject) -> None:
         encounter = data.draw(st.sampled_from(self.encounters))
         before = self._adjusted(encounter)
-        request = encounter_service_pb2.ReverseEncounterRequest(id=encounter.id, reason="wrong patient")
+        request = encounter_service_pb2.ReverseEncounterRequest(
+            id=encounter.id, etag=self.practice.read(encounter).etag, reason="wrong patient"
+        )
         if self.call("ReverseEncounter", request) is not None:
             self.owed -= cents(encounter.total) - before
 
     @precondition(lambda self: any(e.patient_id == self.person for e in self.encounters))
-    @rule(data=st.data(), paid=st.integers(0, 8000), taken=st.integers(0, 3000), left=st.integers(0, 3000))
+    @rule(data=st.data(), paid=st.integers(0, 5000), taken=st.integers(0, 2000), left=st.integers(0, 3000))
     def remit(self, data: st.DataObject, paid: int, taken: int, left: int) -> None:
         insured = [encounter for encounter in self.encounters if encounter.patient_id == self.person]
         encounter = data.draw(st.sampled_from(insured))
@@ -144,6 +154,10 @@ class Ledger(RuleBasedStateMachine):
         posting = self._posting(remittance, other)
         if posting.state == ledger_pb2.REMITTANCE_POSTING_STATE_APPLIED:
             self.owed += -cents(posting.adjusted)
+
+    def _etag(self, payment: payment_pb2.Payment) -> str:
+        found = self.practice.tenant.call("GetPayment", payment_service_pb2.GetPaymentRequest(id=payment.id))
+        return str(found.etag)
 
     def _absorb(self, claim: Any, paid: int) -> None:
         remittance = self.practice.remit(claim, payment=text(paid))
@@ -176,6 +190,10 @@ class Ledger(RuleBasedStateMachine):
 def test_any_sequence_of_operations_keeps_the_ledger_true(billing: ServiceUnderTest) -> None:
     machine = type("BoundLedger", (Ledger,), {"billing": billing})
     quick = settings(
-        max_examples=6, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=5,
+        stateful_step_count=25,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(machine, settings=quick)

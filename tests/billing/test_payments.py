@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -96,6 +97,11 @@ def test_a_bounced_check_brings_the_debt_back(practice: Practice) -> None:
             "ReversePayment", payment_service_pb2.ReversePaymentRequest(id=payment.id, etag='"1"', reason="bounced")
         )
     assert stale.value.reason == "ETAG_MISMATCH"
+    with pytest.raises(Refused) as unseen:
+        practice.tenant.call(
+            "ReversePayment", payment_service_pb2.ReversePaymentRequest(id=payment.id, reason="bounced")
+        )
+    assert unseen.value.reason == "ETAG_REQUIRED"
     found = practice.tenant.call("ReversePayment", request)
     assert (found.state, found.unapplied.amount) == (payment_pb2.PAYMENT_STATE_REVERSED, "0.00")
     assert practice.balance(account.id).balance.amount == "100.00"
@@ -216,3 +222,16 @@ def test_a_foreign_tenant_sees_nothing(practice: Practice, billing: ServiceUnder
     with pytest.raises(Refused) as refused:
         billing.tenant().call("GetEncounter", request)
     assert refused.value.reason == "NOT_FOUND"
+
+
+def test_payments_at_the_same_moment_never_pay_a_share_twice(practice: Practice) -> None:
+    patient = practice.human()
+    posted = practice.post(patient, "99213")
+    account = practice.account_of(patient)
+    with ThreadPoolExecutor(6) as desk:
+        payments = list(desk.map(lambda _: practice.pay(account.id, "30.00"), range(6)))
+    used = sum(round(float(item.amount.amount) * 100) for payment in payments for item in payment.allocations)
+    assert used == 10_000
+    assert open_amounts(practice.read(posted)) == {"account": "0.00"}
+    assert practice.balance(account.id).balance.amount == "-80.00"
+    practice.prove()

@@ -83,7 +83,7 @@ def test_two_owners_split_sixty_forty_to_the_cent() -> None:
     money, st.lists(st.tuples(ids, st.dates(DAY, DAY + timedelta(90)), cents), max_size=10, unique_by=lambda i: i[0])
 )
 def test_money_goes_to_the_oldest_share_first(available: Money, raw: list[tuple[UUID, date, int]]) -> None:
-    items = [OpenItem(share, day, Money("USD", minor)) for share, day, minor in raw]
+    items = [OpenItem(share, day, Money("USD", minor), UUID(int=1), 0) for share, day, minor in raw]
     uses = oldest_first(available, items)
     used = sum(use.amount.minor for use in uses)
     assert used == min(available.minor, sum(item.open.minor for item in items))

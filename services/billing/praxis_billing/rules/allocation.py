@@ -17,6 +17,13 @@ class OpenItem:
     share_id: UUID
     service_date: date
     open: Money
+    encounter_id: UUID
+    position: int
+
+    @property
+    def age(self) -> tuple[date, UUID, int, UUID]:
+        """The order in which shares are paid: by day, then as the encounter lists its charges."""
+        return self.service_date, self.encounter_id, self.position, self.share_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +35,9 @@ class Use:
 
 
 def oldest_first(available: Money, items: Iterable[OpenItem]) -> list[Use]:
-    """Use money for the oldest service first; the order among one day's shares is that of their ids."""
+    """Use money for the oldest service first."""
     uses = []
-    for item in sorted(items, key=lambda item: (item.service_date, item.share_id)):
+    for item in sorted(items, key=lambda item: item.age):
         amount = min(available, item.open)
         if amount.minor <= 0:
             continue

@@ -23,6 +23,7 @@ from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.mapping import read_date, read_decimal, read_money, wire_money
 from praxis_chassis.types import Money
 
+LARGEST_CHARGE_MINOR = 10**11
 PRICING_PERMISSION = "billing.encounters.reprice"
 
 
@@ -113,7 +114,7 @@ def _item(session: Session, asked: encounter_pb2.Charge, setting: Setting, place
 def _charge(session: Session, asked: encounter_pb2.Charge, setting: Setting, place: int) -> tuple[Charge, Price]:
     path = f"encounter.charges[{place}]"
     item = _item(session, asked, setting, place)
-    units = read_decimal(asked.units, f"{path}.units") or Decimal(1)
+    units = _units(asked, path)
     unit_price = _unit_price(session, asked, item, setting, path)
     rates = queries.tax_rates(
         session, item.tax_class, setting.patient.sector, setting.location.id, setting.service_date
@@ -126,7 +127,16 @@ def _charge(session: Session, asked: encounter_pb2.Charge, setting: Setting, pla
         basis_points=asked.discount_basis_points,
         discount=discount,
     )
+    if figures.gross.minor > LARGEST_CHARGE_MINOR:
+        raise invalid(path, "CHARGE_TOO_LARGE", largest=Money(setting.currency, LARGEST_CHARGE_MINOR).amount)
     return _entity(asked, item, units, unit_price, figures, place), figures
+
+
+def _units(asked: encounter_pb2.Charge, path: str) -> Decimal:
+    units = read_decimal(asked.units, f"{path}.units")
+    if units is not None and units <= 0:
+        raise invalid(f"{path}.units", "UNITS_NOT_POSITIVE")
+    return Decimal(1) if units is None else units
 
 
 def _discount(asked: encounter_pb2.Charge, setting: Setting, path: str) -> Money | None:

@@ -13,6 +13,7 @@ from praxis.billing.v1 import encounter_pb2, encounter_service_pb2, errors_pb2, 
 from praxis_billing.rules.chart import LedgerCode, receivable, revenue
 from praxis_billing.rules.ledger import Dimensions, Effect, Line
 from praxis_billing.store import queries
+from praxis_billing.store.locking import take
 from praxis_billing.store.models import (
     Account,
     Adjustment,
@@ -148,7 +149,7 @@ def _tax_minor(tax: encounter_pb2.TaxLine) -> int:
 
 def reverse(session: Session, request: encounter_service_pb2.ReverseEncounterRequest) -> Encounter:
     """Take the charges back; what accounts paid becomes unapplied, what an insurer paid must be taken back before."""
-    encounter = fetch(session, Encounter, request.id, lock=True, etag=request.etag)
+    encounter = take(session, Encounter, request.id, request.etag)
     if encounter.state == encounter_pb2.ENCOUNTER_STATE_REVERSED:
         raise DomainError(errors_pb2.ERROR_REASON_ENCOUNTER_ALREADY_REVERSED, number=encounter.number)
     lock_shares(session, [share.id for share in encounter.shares])
@@ -204,7 +205,7 @@ def _zone(session: Session, encounter: Encounter) -> str:
 
 def transfer(session: Session, request: encounter_service_pb2.TransferResponsibilityRequest) -> Encounter:
     """Move a part of a share to another account or coverage because a person decided so."""
-    encounter = fetch(session, Encounter, request.id, lock=True, etag=request.etag)
+    encounter = take(session, Encounter, request.id, request.etag)
     shares = lock_shares(session, [share.id for share in encounter.shares])
     source = shares.get(UUID(request.share_id))
     if source is None:

@@ -11,6 +11,7 @@ from praxis_billing.rules.allocation import OpenItem, Use, oldest_first
 from praxis_billing.rules.chart import MONEY_IN
 from praxis_billing.rules.ledger import Line, reversing
 from praxis_billing.store import queries
+from praxis_billing.store.locking import take
 from praxis_billing.store.mappings import PAYMENT
 from praxis_billing.store.models import Account, Payment
 from praxis_billing.usecases import allocations
@@ -98,7 +99,7 @@ def _chosen(session: Session, payment: Payment, policy: int, listed: list[paymen
     if policy in (payment_pb2.ALLOCATION_POLICY_LISTED, payment_pb2.ALLOCATION_POLICY_NONE) or not payment.account_id:
         return []
     items = [
-        OpenItem(share.id, share.service_date, share.open)
+        OpenItem(share.id, share.service_date, share.open, share.encounter_id, share.charge.position)
         for share in queries.open_self_shares(session, payment.account_id)
         if share.currency_code == payment.currency_code
     ]
@@ -115,7 +116,7 @@ def allocate(session: Session, request: payment_service_pb2.AllocatePaymentReque
 
 
 def _movable(session: Session, payment_id: str, etag: str) -> Payment:
-    payment = fetch(session, Payment, payment_id, lock=True, etag=etag)
+    payment = take(session, Payment, payment_id, etag)
     if payment.state == payment_pb2.PAYMENT_STATE_REVERSED:
         raise DomainError(errors_pb2.ERROR_REASON_PAYMENT_ALREADY_REVERSED, number=payment.number)
     if payment.remittance_id is not None:
