@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from tests.billing.practice import TODAY, Practice, decided
 
 from praxis.billing.v1 import encounter_service_pb2, ledger_service_pb2, payment_service_pb2
+from praxis.patients.v1.events_pb2 import PatientErased
 from praxis.reporting.v1 import report_pb2
 from praxis.reporting.v1 import report_service_pb2 as pb
 from praxis_chassis import tables
@@ -38,8 +39,8 @@ def reports(reporting: ServiceUnderTest, practice: Practice) -> TenantUnderTest:
     return reporting.tenant(practice.tenant.id)
 
 
-def busy_day(practice: Practice) -> None:
-    """Insured and uninsured charges, payments, a remittance, a charge and a payment that are taken back."""
+def busy_day(practice: Practice) -> str:
+    """Insured and uninsured charges, payments, a remittance, a charge and a payment taken back; returns the insured."""
     insured = practice.human()
     coverage = practice.cover(insured, copay="30.00")
     visit = practice.post(insured, "99213", "85025")
@@ -60,6 +61,7 @@ def busy_day(practice: Practice) -> None:
         "ReversePayment",
         payment_service_pb2.ReversePaymentRequest(id=bounced.id, etag=bounced.etag, reason="Bounced"),
     )
+    return insured
 
 
 def wait_until_applied(practice: Practice, reports: TenantUnderTest, seconds: float = 90) -> None:
@@ -103,21 +105,51 @@ def test_reports_agree_with_the_ledger(practice: Practice, reports: TenantUnderT
     assert checks.passed, [check for check in checks.checks if not check.passed]
 
 
-def test_a_rebuild_out_of_the_owners_logs_gives_the_same_reports(
-    practice: Practice,
-    reports: TenantUnderTest,
-    billing: ServiceUnderTest,
-    patients: ServiceUnderTest,
-    scheduling: ServiceUnderTest,
-    claims: ServiceUnderTest,
-) -> None:
-    busy_day(practice)
-    wait_until_applied(practice, reports)
-    before = shown(reports)
-    owners = {"patients": patients, "scheduling": scheduling, "billing": billing, "claims": claims}
+@pytest.fixture
+def all_owners(
+    patients: ServiceUnderTest, scheduling: ServiceUnderTest, billing: ServiceUnderTest, claims: ServiceUnderTest
+) -> dict[str, ServiceUnderTest]:
+    return {"patients": patients, "scheduling": scheduling, "billing": billing, "claims": claims}
+
+
+def rebuild_all(reporting: ServiceUnderTest, owners: dict[str, ServiceUnderTest]) -> None:
     targets = {f"{name}_target": f"127.0.0.1:{owner.server.port}" for name, owner in owners.items()}
-    runtime = Runtime(reports.under_test.service, replace(reports.under_test.runtime.settings, **targets), verbose=True)
+    runtime = Runtime(reporting.service, replace(reporting.runtime.settings, **targets), verbose=True)
     assert rebuild(runtime) > 0
     runtime.close()
+
+
+def test_a_rebuild_out_of_the_owners_logs_gives_the_same_reports(
+    practice: Practice, reports: TenantUnderTest, all_owners: dict[str, ServiceUnderTest]
+) -> None:
+    insured = busy_day(practice)
+    wait_until_applied(practice, reports)
+    before = shown(reports)
+    rebuild_all(reports.under_test, all_owners)
     assert shown(reports) == before
+    practice.tenant.receive(PatientErased(patient_id=insured), insured)
+    reports.receive(PatientErased(patient_id=insured), insured)
+    rebuild_all(reports.under_test, all_owners)
+    after = shown(reports)
+    assert [row.pop("description", "") for row in after["GetDaySheet"]["rows"]].count("") > 3
+    for row in before["GetDaySheet"]["rows"]:
+        row.pop("description", "")
+    assert after == before
+    assert reports.call("GetReconciliation", pb.GetReconciliationRequest()).passed
+
+
+def test_money_of_an_erased_person_still_moves(practice: Practice, reports: TenantUnderTest) -> None:
+    patient = practice.human()
+    practice.post(patient, "99213")
+    account = practice.account_of(patient).id
+    practice.tenant.receive(PatientErased(patient_id=patient), patient)
+    later = practice.post(practice.human("Somebody Else"), "85025")
+    practice.pay(account, "60.00")
+    practice.tenant.call(
+        "ReverseEncounter",
+        encounter_service_pb2.ReverseEncounterRequest(id=later.id, etag=later.etag, reason="Entered twice"),
+    )
+    wait_until_applied(practice, reports)
+    aging = reports.call("GetPatientAging", REPORTS["GetPatientAging"])
+    assert aging.totals[0].buckets.total.amount == "40.00"
     assert reports.call("GetReconciliation", pb.GetReconciliationRequest()).passed

@@ -23,6 +23,7 @@ from praxis_chassis import clock, subjects, tables
 from praxis_chassis.context import Context, context_of
 from praxis_chassis.database import Aggregate, bump
 from praxis_chassis.mapping import mapping_for, to_wire
+from praxis_chassis.remains import remains_of
 from praxis_chassis.types import new_id
 
 F = TypeVar("F", bound=Callable[..., None])
@@ -126,7 +127,11 @@ def _row(session: Session, context: Context, item: Recorded, epoch: int) -> dict
     payload = message.SerializeToString(deterministic=True)
     if subject_id is not None:
         context.subjects.add(subject_id)
-        payload = subjects.seal_for(session, subject_id, payload)
+        sealed = subjects.seal_for(session, subject_id, payload)
+        if sealed is None:
+            subject_id, payload = None, remains_of(kind.name, payload)
+        else:
+            payload = sealed
     return {
         "tenant_id": context.tenant,
         "id": new_id(),

@@ -117,7 +117,7 @@ class Outbox:
 
     def _pending(self, connection: Connection, row: dict[str, Any]) -> Pending:
         payload = row["payload"]
-        if row["subject_id"] is not None:
+        if row["subject_id"] is not None and not row["erased"]:
             keys = self.runtime.keys
             payload = subjects.open_payload(connection, keys, row["tenant_id"], row["subject_id"], payload)
         names = (

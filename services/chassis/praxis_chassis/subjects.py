@@ -7,22 +7,23 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, any_, delete, select, update
+from sqlalchemy import Connection, any_, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from praxis_chassis import clock, files, tables
 from praxis_chassis.context import context_of
 from praxis_chassis.keys import NONCE, KeyRing
+from praxis_chassis.remains import remains_of
 
 PURPOSE = "subject-keys"
 
 
-def seal_for(session: Session, subject_id: UUID, payload: bytes) -> bytes:
-    """Seal an event body with the key of the person it is about; an erased person's events carry no body."""
+def seal_for(session: Session, subject_id: UUID, payload: bytes) -> bytes | None:
+    """Seal an event body with the key of the person it is about; nothing when that person was erased."""
     key = _key_of(session, subject_id)
     if key is None:
-        return b""
+        return None
     nonce = secrets.token_bytes(NONCE)
     return nonce + AESGCM(key).encrypt(nonce, payload, subject_id.bytes)
 
@@ -52,7 +53,10 @@ def open_payload(connection: Connection, keys: KeyRing, tenant_id: UUID, subject
     wrapped = connection.execute(lookup).scalar_one_or_none()
     if wrapped is None or not sealed:
         return b""
-    key = keys.open(tenant_id, PURPOSE, wrapped, subject_id.bytes)
+    return _opened(keys.open(tenant_id, PURPOSE, wrapped, subject_id.bytes), subject_id, sealed)
+
+
+def _opened(key: bytes, subject_id: UUID, sealed: bytes) -> bytes:
     try:
         return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], subject_id.bytes)
     except InvalidTag:
@@ -60,14 +64,36 @@ def open_payload(connection: Connection, keys: KeyRing, tenant_id: UUID, subject
 
 
 def forget(session: Session, subject_id: UUID) -> None:
-    """Erase what the chassis keeps about a person: key, event bodies, stored replies, dead letters and files."""
+    """Erase what the chassis keeps about a person: key, words of events, stored replies, dead letters and files."""
     keys, tenant = tables.subject_keys, context_of(session).tenant
+    _strip_events(session, subject_id)
+    _strip_letters(session, subject_id)
     gone = {"sealed_key": None, "erased_at": clock.now(session)}
     row = insert(keys).values(tenant_id=tenant, subject_id=subject_id, **gone)
     session.execute(row.on_conflict_do_update(index_elements=[keys.c.tenant_id, keys.c.subject_id], set_=gone))
-    events, letters = tables.events, tables.dead_letters
-    session.execute(update(events).where(events.c.subject_id == subject_id).values(payload=b"", erased=True))
-    session.execute(update(letters).where(letters.c.subject_id == subject_id).values(payload=b""))
     session.execute(delete(tables.replies).where(any_(tables.replies.c.subject_ids) == subject_id))
     files.erase_files_of(session, subject_id)
     session.info.setdefault("subject_keys", {})[subject_id] = None
+
+
+def _strip_events(session: Session, subject_id: UUID) -> None:
+    table = tables.events
+    mine = (table.c.subject_id == subject_id, table.c.erased.is_(False))
+    rows = session.execute(select(table.c.id, table.c.type, table.c.payload).where(*mine)).all()
+    key = _key_of(session, subject_id) if rows else None
+    bodies = [
+        {"event": row.id, "body": remains_of(row.type, _opened(key, subject_id, row.payload) if key else b"")}
+        for row in rows
+    ]
+    if bodies:
+        change = update(table).where(table.c.id == bindparam("event"))
+        session.connection().execute(change.values(payload=bindparam("body"), erased=True), bodies)
+
+
+def _strip_letters(session: Session, subject_id: UUID) -> None:
+    table = tables.dead_letters
+    query = select(table.c.event_id, table.c.type, table.c.payload).where(table.c.subject_id == subject_id)
+    bodies = [{"event": row.event_id, "body": remains_of(row.type, row.payload)} for row in session.execute(query)]
+    if bodies:
+        change = update(table).where(table.c.event_id == bindparam("event"))
+        session.connection().execute(change.values(payload=bindparam("body")), bodies)
