@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from support.platform import Platform
+
+# Tests start programs while gRPC's threads run; its fork handlers would stop calls that are under way.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 from praxis_chassis.keys import make_keys_file
 from praxis_chassis.testing import ServiceUnderTest
@@ -64,11 +68,9 @@ def billing(running: Callable[..., ServiceUnderTest]) -> ServiceUnderTest:
 
 
 @pytest.fixture(scope="session")
-def claims(running: Callable[..., ServiceUnderTest], platform: Platform) -> ServiceUnderTest:
-    """The claims service, running, with an empty clearinghouse folder."""
-    folder = platform.home / "clearinghouse"
-    folder.mkdir(exist_ok=True)
-    return running("claims", clearinghouse_dir=str(folder))
+def claims(running: Callable[..., ServiceUnderTest]) -> ServiceUnderTest:
+    """The claims service, running; without a clearinghouse, so that a test moves the files itself."""
+    return running("claims")
 
 
 @pytest.fixture(scope="session")
