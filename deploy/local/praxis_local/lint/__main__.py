@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -91,7 +90,7 @@ def openapi() -> list[str]:
     done = subprocess.run([sys.executable, "-m", "praxis_gateway", "openapi"], capture_output=True, check=False)
     if done.returncode:
         return done.stderr.decode(errors="replace").splitlines()
-    if json.loads(done.stdout) == json.loads(GOLDEN.read_text(encoding="utf-8")):
+    if done.stdout == GOLDEN.read_bytes():
         return []
     renew = "python -m praxis_gateway openapi > tests/contracts/openapi.json"
     return [f"the API differs from {GOLDEN.relative_to(CHECKOUT)}. If that is meant: {renew}"]
