@@ -80,7 +80,9 @@ def test_wrong_queries_name_the_parameter(query: dict[str, list[str]], code: str
 
 def test_a_body_cannot_name_another_object() -> None:
     other = SOME_ID.replace("1", "2")
-    assert faults("UpdateUser", path={"user.id": SOME_ID}, body={"id": other}) == [("/id", "PATH_MISMATCH")]
+    assert faults("UpdateUser", path={"user.id": SOME_ID}, body={"id": other, "display_name": "X"}) == [
+        ("/id", "PATH_MISMATCH")
+    ]
 
 
 def test_if_match_is_refused_where_no_version_is_compared() -> None:
