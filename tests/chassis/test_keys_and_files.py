@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidTag
+
 from praxis_chassis.errors import DomainError
 from praxis_chassis.files import FolderStore, TenantFiles
 from praxis_chassis.keys import FileKeys, KeyRing, make_keys_file

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from praxis_chassis.settings import Settings, SettingsError
 from praxis_chassis.texts import Catalog
 from praxis_chassis.tokens import LEEWAY_SECONDS, LIFE_SECONDS, Minter, TokenInvalid, Verifier, make_key_pair

@@ -7,6 +7,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from praxis_chassis.types import Money, new_id
 
 amounts = st.integers(-(10**15), 10**15)

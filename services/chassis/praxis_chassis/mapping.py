@@ -152,7 +152,7 @@ class Mapping(Generic[E, M]):
         return entity
 
     def apply(self, entity: E, message: M, paths: Collection[str] | None = None) -> None:
-        """Write the writable fields onto an entity: all, those a mask names, or with an empty mask those that are set."""
+        """Write the writable fields onto an entity: all, those a mask names, or those that are set if it is empty."""
         if paths is not None and not paths:
             paths = [field.name for field, _ in message.ListFields()]
         for name in self.fields if paths is None else paths:

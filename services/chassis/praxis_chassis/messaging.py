@@ -30,8 +30,8 @@ from praxis_chassis.outbox import Pending
 from praxis_chassis.service import Runtime
 
 POLL_SECONDS = 0.05
-BATCH = 200
-ACK_WAIT_SECONDS = 30
+BATCH = 100
+ACK_WAIT_SECONDS = 5
 PUBLISH_TIMEOUT_SECONDS = 5
 STREAM_DAYS = 14
 DUPLICATE_WINDOW_SECONDS = 120

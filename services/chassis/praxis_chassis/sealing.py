@@ -48,7 +48,7 @@ class SealedType(sqltypes.TypeDecorator[Sealed]):
 
 def sealed_column(**options: Any) -> Mapped[Any]:
     """Map a sealed value."""
-    return mapped_column(SealedType(), nullable=True, **options)
+    return mapped_column(SealedType(none_as_null=True), nullable=True, **options)
 
 
 def normalized(value: str) -> str:

@@ -1,0 +1,170 @@
+"""The boundary over real gRPC: repeats, stale etags, denials and strangers, and what each leaves in the audit log."""
+
+from __future__ import annotations
+
+import threading
+
+import grpc
+import pytest
+from sqlalchemy import func, select, text
+
+from praxis.patients.v1 import directory_service_pb2 as directory
+from praxis.patients.v1 import events_pb2, patient_pb2, patient_service_pb2, practice_pb2
+from praxis_chassis import audit, tables
+from praxis_chassis.testing import Refused, ServiceUnderTest, TenantUnderTest
+
+NPI = "1234567893"
+
+
+def practice(name: str = "Harbor Clinic") -> practice_pb2.Practice:
+    new = practice_pb2.Practice(name=name, kind=practice_pb2.PRACTICE_KIND_HUMAN, currency_code="USD")
+    new.country_code, new.locale = "US", "en-US"
+    return new
+
+
+def create(tenant: TenantUnderTest, name: str = "Harbor Clinic", key: str = "") -> practice_pb2.Practice:
+    made: practice_pb2.Practice = tenant.call(
+        "CreatePractice", directory.CreatePracticeRequest(practice=practice(name)), key=key
+    )
+    return made
+
+
+def counted(tenant: TenantUnderTest, table: object) -> int:
+    with tenant.session() as session:
+        return int(session.execute(select(func.count()).select_from(table)).scalar_one())  # type: ignore[call-overload]
+
+
+def test_a_repeated_request_is_answered_again_and_done_once(patients: ServiceUnderTest) -> None:
+    tenant = patients.tenant()
+    assert create(tenant, key="k-1") == create(tenant, key="k-1")
+    assert len(tenant.events(events_pb2.PracticeCreated)) == 1
+
+
+def test_a_key_belongs_to_one_request(patients: ServiceUnderTest) -> None:
+    tenant = patients.tenant()
+    create(tenant, key="k-1")
+    with pytest.raises(Refused) as refused:
+        create(tenant, "Another Clinic", key="k-1")
+    assert refused.value.reason == "IDEMPOTENCY_KEY_REUSED"
+
+
+def test_twins_in_flight_have_one_effect_and_one_answer(patients: ServiceUnderTest) -> None:
+    tenant = patients.tenant()
+    answers: list[practice_pb2.Practice] = []
+    threads = [threading.Thread(target=lambda: answers.append(create(tenant, key="twin"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 8
+    assert len({answer.id for answer in answers}) == 1
+    assert len(tenant.events(events_pb2.PracticeCreated)) == 1
+
+
+def test_a_stale_etag_is_refused_and_a_fresh_one_is_not(patients: ServiceUnderTest) -> None:
+    tenant = patients.tenant()
+    made = create(tenant)
+    made.name = "Renamed"
+    changed = tenant.call("UpdatePractice", directory.UpdatePracticeRequest(practice=made))
+    assert changed.etag != made.etag
+    with pytest.raises(Refused) as refused:
+        tenant.call("UpdatePractice", directory.UpdatePracticeRequest(practice=made))
+    assert refused.value.code is grpc.StatusCode.ABORTED
+    assert refused.value.reason == "ETAG_MISMATCH"
+
+
+def test_another_tenant_sees_nothing_and_the_owner_does(patients: ServiceUnderTest) -> None:
+    mine, theirs = patients.tenant(), patients.tenant()
+    made = create(mine)
+    assert mine.call("GetPractice", directory.GetPracticeRequest(id=made.id)).id == made.id
+    with pytest.raises(Refused) as refused:
+        theirs.call("GetPractice", directory.GetPracticeRequest(id=made.id))
+    assert refused.value.code is grpc.StatusCode.NOT_FOUND
+    assert not theirs.call("ListPractices", directory.ListPracticesRequest()).practices
+
+
+def test_who_lacks_the_permission_is_refused_and_written_down(patients: ServiceUnderTest) -> None:
+    tenant = patients.tenant()
+    with pytest.raises(Refused) as refused:
+        tenant.call("ListPractices", directory.ListPracticesRequest(), permissions=["patients.patients.read"])
+    assert refused.value.reason == "PERMISSION_DENIED"
+    assert refused.value.metadata["permission"] == "patients.practices.read"
+    with tenant.session() as session:
+        outcome = session.execute(select(tables.audit.c.outcome)).scalars().all()
+    assert outcome == ["denied"]
+
+
+def test_a_call_without_a_token_is_refused(patients: ServiceUnderTest) -> None:
+    method = patients.methods["ListPractices"]
+    invoke = patients.channel.unary_unary(
+        f"/{method.full_name}", directory.ListPracticesRequest.SerializeToString, method.reply.FromString
+    )
+    with pytest.raises(grpc.RpcError) as failure:
+        invoke(directory.ListPracticesRequest(), timeout=5)
+    assert failure.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_all_violations_are_told_at_once_with_their_fields(patients: ServiceUnderTest) -> None:
+    wrong = practice("")
+    wrong.currency_code = "dollars"
+    with pytest.raises(Refused) as refused:
+        patients.tenant().call("CreatePractice", directory.CreatePracticeRequest(practice=wrong))
+    assert {field for field, _, _ in refused.value.violations} >= {"practice.name", "practice.currency_code"}
+
+
+def register(tenant: TenantUnderTest, family: str) -> patient_pb2.Patient:
+    patient = patient_pb2.Patient()
+    patient.human.name.family = family
+    patient.human.name.given.append("Ada")
+    patient.human.birth_date = "1980-02-03"
+    request = patient_service_pb2.RegisterPatientRequest(patient=patient)
+    registered: patient_pb2.Patient = tenant.call("RegisterPatient", request).patient
+    return registered
+
+
+def test_reads_and_changes_of_a_patient_are_audited_with_the_patients_id(patients: ServiceUnderTest) -> None:
+    tenant = patients.tenant()
+    patient = register(tenant, "Canary")
+    tenant.call("GetPatient", patient_service_pb2.GetPatientRequest(id=patient.id))
+    tenant.call("ListPatients", patient_service_pb2.ListPatientsRequest(query="canary"))
+    with tenant.session() as session:
+        rows = session.execute(select(tables.audit.c["class"], tables.audit.c.patient_ids)).all()
+    assert sorted(row[0] for row in rows) == ["change", "read", "read"]
+    assert all(patient.id in map(str, row[1]) for row in rows)
+
+
+def test_the_audit_chain_shows_what_was_tampered_with(patients: ServiceUnderTest) -> None:
+    tenant = patients.tenant()
+    for number in range(4):
+        create(tenant, f"Clinic {number}")
+    with patients.runtime.relay_database.engine.begin() as connection:
+        while audit.seal(connection):
+            pass
+    with tenant.session() as session:
+        assert audit.verify(session) == []
+    with patients.runtime.relay_database.engine.begin() as connection:
+        wrong = text("UPDATE audit SET hash = '\\x00' WHERE tenant_id = :tenant AND sequence = 2")
+        connection.execute(wrong, {"tenant": tenant.id})
+    with tenant.session() as session:
+        faults = audit.verify(session)
+    assert any("row 2" in fault for fault in faults)
+
+
+@pytest.mark.parametrize("table", ["audit", "events"])
+def test_the_app_role_cannot_change_history(patients: ServiceUnderTest, table: str) -> None:
+    tenant = patients.tenant()
+    create(tenant)
+    for statement in (f"UPDATE {table} SET actor = 'user:nobody'", f"DELETE FROM {table}", f"TRUNCATE {table}"):
+        with pytest.raises(Exception, match="permission denied"), tenant.session() as session:
+            session.execute(text(statement))
+    assert counted(tenant, tables.events) == 1
+
+
+def test_bodies_about_a_person_are_sealed_in_the_event_log(patients: ServiceUnderTest) -> None:
+    tenant = patients.tenant()
+    register(tenant, "Zanzibarova")
+    with tenant.session() as session:
+        stored = session.execute(select(tables.events.c.payload)).scalars().all()
+    assert not any(b"anzibarov" in payload for payload in stored)
+    opened = tenant.events(events_pb2.PatientRegistered)
+    assert [event.patient.human.name.family for event in opened] == ["Zanzibarova"]  # type: ignore[attr-defined]
