@@ -370,8 +370,7 @@ def _database_failure(failure: DBAPIError) -> DomainError | None:
     if isinstance(failure.orig, pg.QueryCanceled):
         return common_error(common.COMMON_ERROR_REASON_DEADLINE_EXCEEDED)
     if isinstance(failure.orig, pg.DataError):
-        log.error("value refused by the database", extra={"failure": type(failure.orig).__name__})
-        return None
+        return refuse([Violation("", "VALUE_NOT_STORABLE")])
     if isinstance(failure, OperationalError):
         return common_error(common.COMMON_ERROR_REASON_UNAVAILABLE)
     return None

@@ -1,0 +1,173 @@
+"""Events on a real stream: applied once and in order, poison set aside, lost ones sent again, erased ones blanked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import nats
+import pytest
+from sqlalchemy import func, select
+
+from praxis.patients.v1 import events_pb2, patient_pb2, patient_service_pb2
+from praxis_chassis import inbox, tables
+from praxis_chassis.events import Envelope
+from praxis_chassis.inbox import Verdict
+from praxis_chassis.messaging import stream_name
+from praxis_chassis.testing import ServiceUnderTest, TenantUnderTest
+from praxis_chassis.types import new_id
+
+
+def register(tenant: TenantUnderTest, family: str) -> str:
+    patient = patient_pb2.Patient()
+    patient.human.name.family = family
+    patient.human.name.given.append("Ada")
+    patient.human.birth_date = "1980-02-03"
+    answer = tenant.call("RegisterPatient", patient_service_pb2.RegisterPatientRequest(patient=patient))
+    return str(answer.patient.id)
+
+
+def soon(check: Callable[[], bool], seconds: float = 20) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if check():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def copied(tenant: TenantUnderTest, patient_id: str) -> str:
+    from praxis_scheduling.store.models import PatientCopy
+
+    with tenant.session() as session:
+        return (
+            session.execute(select(PatientCopy.name).where(PatientCopy.id == UUID(patient_id))).scalar_one_or_none()
+            or ""
+        )
+
+
+def envelope(tenant_id: UUID, patient_id: UUID, version: int, name: str = "Ada") -> Envelope:
+    patient = patient_pb2.Patient(id=str(patient_id), display_name=name, state=patient_pb2.PATIENT_STATE_ACTIVE)
+    patient.human.birth_date = "1980-02-03"
+    kind = events_pb2.PatientRegistered if version == 1 else events_pb2.PatientUpdated
+    return Envelope(
+        event_id=new_id(),
+        tenant_id=tenant_id,
+        type=kind.DESCRIPTOR.full_name,
+        source="patients",
+        aggregate="patient",
+        aggregate_id=patient_id,
+        epoch=1,
+        version=version,
+        actor="user:test",
+        origin="user:test",
+        correlation_id="c",
+        causation_id="",
+        traceparent="",
+        occurred_at=inbox.clock.wall(),
+        payload=kind(patient=patient).SerializeToString(),
+    )
+
+
+def apply(service: ServiceUnderTest, event: Envelope) -> Verdict:
+    return inbox.apply(service.runtime, service.service.reaction_table, event)
+
+
+def test_an_event_reaches_the_other_service(patients: ServiceUnderTest, scheduling: ServiceUnderTest) -> None:
+    owner = patients.tenant()
+    patient_id = register(owner, "Traveler")
+    there = scheduling.tenant(owner.id)
+    assert soon(lambda: "Traveler" in copied(there, patient_id))
+
+
+def test_versions_apply_in_order_once_and_gaps_wait(scheduling: ServiceUnderTest) -> None:
+    tenant, patient = scheduling.tenant(), new_id()
+    first, second, third = (envelope(tenant.id, patient, version, f"Name {version}") for version in (1, 2, 3))
+    assert apply(scheduling, first) is Verdict.DONE
+    assert apply(scheduling, third) is Verdict.WAIT
+    assert apply(scheduling, second) is Verdict.DONE
+    assert apply(scheduling, third) is Verdict.DONE
+    assert apply(scheduling, second) is Verdict.DONE
+    assert copied(tenant, str(patient)) == "Name 3"
+    with tenant.session() as session:
+        assert session.execute(select(func.count()).select_from(tables.inbox)).scalar_one() == 3
+
+
+def test_poison_is_set_aside_its_followers_parked_and_all_replayed(
+    scheduling: ServiceUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant, sick, well = scheduling.tenant(), new_id(), new_id()
+    reactions = scheduling.service.reaction_table
+
+    def fail(_session: Any, event: Any) -> None:
+        if event.patient.id == str(sick):
+            raise ValueError("this body cannot be applied")
+
+    name = events_pb2.PatientRegistered.DESCRIPTOR.full_name
+    with monkeypatch.context() as broken:
+        broken.setitem(reactions.functions, name, [fail, *reactions.functions[name]])
+        poison = envelope(tenant.id, sick, 1)
+        verdicts = [apply(scheduling, poison) for _ in range(inbox.ATTEMPTS)]
+        assert verdicts == [Verdict.RETRY] * (inbox.ATTEMPTS - 1) + [Verdict.DONE]
+        assert apply(scheduling, envelope(tenant.id, sick, 2, "Later")) is Verdict.DONE
+        assert apply(scheduling, envelope(tenant.id, well, 1, "Well")) is Verdict.DONE
+    assert copied(tenant, str(well)) == "Well"
+    assert copied(tenant, str(sick)) == ""
+    assert tenant.dead_letters() == 2
+    assert inbox.replay(scheduling.runtime, reactions, tenant.id) == 2
+    assert copied(tenant, str(sick)) == "Later"
+    assert tenant.dead_letters() == 0
+
+
+def test_a_wiped_stream_is_filled_again_from_the_owner(patients: ServiceUnderTest, platform: Any) -> None:
+    owner = patients.tenant()
+    register(owner, "Before")
+    owner.wait_published()
+
+    async def wipe() -> None:
+        client = await nats.connect(platform.nats_url)
+        await client.jetstream().delete_stream(stream_name("patients"))
+        await client.close()
+
+    asyncio.run(wipe())
+    register(owner, "After")
+    owner.wait_published(30)
+    bodies = asyncio.run(messages(platform.nats_url, str(owner.id)))
+    assert sum(b"Before" in body for body in bodies) >= 1
+    assert sum(b"After" in body for body in bodies) >= 1
+
+
+def test_an_erased_person_is_gone_from_log_and_stream(patients: ServiceUnderTest, platform: Any) -> None:
+    owner = patients.tenant()
+    patient_id = register(owner, "Canarius")
+    owner.wait_published()
+    assert any(b"Canarius" in body for body in asyncio.run(messages(platform.nats_url, str(owner.id))))
+    patient = owner.call("GetPatient", patient_service_pb2.GetPatientRequest(id=patient_id))
+    request = patient_service_pb2.ErasePatientRequest(id=patient_id, reason="asked for it", etag=patient.etag)
+    owner.call("ErasePatient", request)
+    assert soon(
+        lambda: not any(b"Canarius" in body for body in asyncio.run(messages(platform.nats_url, str(owner.id))))
+    )
+    assert not any(b"Canarius" in event.SerializeToString() for event in owner.events())
+
+
+async def messages(url: str, tenant: str) -> list[bytes]:
+    """Return the bodies of a tenant's messages on the stream of patients."""
+    client = await nats.connect(url)
+    stream = client.jetstream()
+    found = []
+    try:
+        state = (await stream.stream_info(stream_name("patients"))).state
+        for sequence in range(max(state.first_seq, 1), state.last_seq + 1):
+            try:
+                message = await stream.get_msg(stream_name("patients"), sequence)
+            except nats.js.errors.NotFoundError:
+                continue
+            if (message.headers or {}).get("ce-praxistenant") == tenant:
+                found.append(message.data or b"")
+    finally:
+        await client.close()
+    return found
