@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
-from billing.practice import PRACTITIONER, open_amounts
-from billing.practice import Practice as Office
+from tests.billing.practice import PRACTITIONER, open_amounts
+from tests.billing.practice import Practice as Office
 from tests.claims.builders import Practice as Desk
 from tests.claims.edi.remittance_writer import File, Paid, PaidClaim, PaidLine
 

@@ -314,6 +314,7 @@ def upgrade() -> None:
     sa.Column('patient_responsibility_amount_minor', sa.BigInteger(), nullable=False),
     sa.Column('state', sa.Text(), nullable=False),
     sa.Column('match_method', sa.Text(), nullable=False),
+    sa.Column('reverses_id', sa.Uuid(), nullable=True),
     sa.Column('adjustments', postgresql.JSONB(), nullable=False),
     sa.Column('lines', postgresql.JSONB(), nullable=False),
     sa.Column('findings', postgresql.JSONB(), nullable=False),
@@ -321,7 +322,8 @@ def upgrade() -> None:
     sa.Column('patient_name', sa.Text(), nullable=False),
     sa.ForeignKeyConstraint(['tenant_id', 'remittance_id'], ['remittances.tenant_id', 'remittances.id'], name=op.f('fk_remittance_claims_tenant_id_remittance_id')),
     sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_remittance_claims')),
-    sa.UniqueConstraint('tenant_id', 'remittance_id', 'position', name='uq_remittance_claims_position')
+    sa.UniqueConstraint('tenant_id', 'remittance_id', 'position', name='uq_remittance_claims_position'),
+    sa.UniqueConstraint('tenant_id', 'reverses_id', name='uq_remittance_claims_reverses')
     )
     op.create_index('ix_remittance_claims_claim', 'remittance_claims', ['tenant_id', 'claim_id'], unique=False)
     op.create_index('ix_remittance_claims_control', 'remittance_claims', ['tenant_id', 'payer_control_number'], unique=False)
