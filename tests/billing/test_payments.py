@@ -104,6 +104,9 @@ def test_a_bounced_check_brings_the_debt_back(practice: Practice) -> None:
     assert unseen.value.reason == "ETAG_REQUIRED"
     found = practice.tenant.call("ReversePayment", request)
     assert (found.state, found.unapplied.amount) == (payment_pb2.PAYMENT_STATE_REVERSED, "0.00")
+    assert found.reversal_reason == "bounced"
+    [event] = practice.tenant.events(events_pb2.PaymentReversed)
+    assert not event.payment.reversal_reason  # type: ignore[attr-defined]
     assert practice.balance(account.id).balance.amount == "100.00"
     with pytest.raises(Refused) as again:
         practice.tenant.call(

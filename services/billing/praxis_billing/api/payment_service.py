@@ -20,25 +20,25 @@ from praxis_chassis.rpc import Call, command, query
 class PaymentService:
     @command
     def CreatePayment(self, request: pb.CreatePaymentRequest, call: Call) -> payment_pb2.Payment:
-        return PAYMENT.message(payments.receive(call.session, request.payment))
+        return _shown(payments.receive(call.session, request.payment))
 
     @query
     def GetPayment(self, request: pb.GetPaymentRequest, call: Call) -> payment_pb2.Payment:
-        return PAYMENT.message(fetch(call.session, Payment, request.id))
+        return _shown(fetch(call.session, Payment, request.id))
 
     @query
     def ListPayments(self, request: pb.ListPaymentsRequest, call: Call) -> pb.ListPaymentsResponse:
         order = [Payment.received_date, Payment.id]
         items, token = page(call.session, _wanted(request), order=order, request=request, descending=True)
-        return pb.ListPaymentsResponse(payments=map(PAYMENT.message, items), next_page_token=token)
+        return pb.ListPaymentsResponse(payments=map(_shown, items), next_page_token=token)
 
     @command
     def AllocatePayment(self, request: pb.AllocatePaymentRequest, call: Call) -> payment_pb2.Payment:
-        return PAYMENT.message(payments.allocate(call.session, request))
+        return _shown(payments.allocate(call.session, request))
 
     @command
     def ReversePayment(self, request: pb.ReversePaymentRequest, call: Call) -> payment_pb2.Payment:
-        return PAYMENT.message(payments.reverse(call.session, request))
+        return _shown(payments.reverse(call.session, request))
 
     @command
     def CreateAdjustment(self, request: pb.CreateAdjustmentRequest, call: Call) -> payment_pb2.Adjustment:
@@ -62,6 +62,13 @@ class PaymentService:
     @command
     def ReverseAdjustment(self, request: pb.ReverseAdjustmentRequest, call: Call) -> payment_pb2.Adjustment:
         return ADJUSTMENT.message(adjustments.reverse(call.session, request))
+
+
+def _shown(payment: Payment) -> payment_pb2.Payment:
+    """Return a payment with the reason of its reversal, which events leave out."""
+    message = PAYMENT.message(payment)
+    message.reversal_reason = payment.reversal_reason
+    return message
 
 
 def _wanted(request: pb.ListPaymentsRequest) -> Select[Payment]:

@@ -79,12 +79,16 @@ ENCOUNTER = Mapping(
     special={"charges": Special(read=lambda e: [CHARGE.message(charge) for charge in e.charges])},
 )
 
+# Why a payment was taken back is added by the API, too: no patient's key seals the events of payments.
 ALLOCATION = Mapping(Allocation, payment_pb2.Allocation)
 PAYMENT = Mapping(
     Payment,
     payment_pb2.Payment,
-    read_only={"number", "state", "unapplied", "remittance_id", "reversed_time", "reversal_reason"},
-    special={"allocations": Special(read=lambda e: [ALLOCATION.message(row) for row in e.allocations])},
+    read_only={"number", "state", "unapplied", "remittance_id", "reversed_time"},
+    special={
+        "allocations": Special(read=lambda e: [ALLOCATION.message(row) for row in e.allocations]),
+        "reversal_reason": Special(None),
+    },
 )
 ADJUSTMENT = Mapping(Adjustment, payment_pb2.Adjustment)
 

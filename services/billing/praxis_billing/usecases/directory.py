@@ -12,12 +12,15 @@ from praxis.claims.v1 import payer_pb2
 from praxis.patients.v1 import coverage_pb2, party_pb2, patient_pb2, practice_pb2
 from praxis.type.v1 import type_pb2
 from praxis_billing.store.models import (
+    Account,
+    Adjustment,
     CoverageCopy,
     Encounter,
     LocationCopy,
     PartyCopy,
     PatientCopy,
     PayerCopy,
+    Payment,
     PracticeCopy,
     ResponsibilityCopy,
     Statement,
@@ -135,6 +138,7 @@ def erase_patient(session: Session, patient_id: UUID) -> None:
         .where(Encounter.patient_id == patient_id)
         .values(reversal_reason="", authorization_number="", external_reference="")
     )
+    session.execute(update(Adjustment).where(Adjustment.patient_id == patient_id).values(note=""))
     for party_id in session.scalars(select(PartyCopy.id).where(PartyCopy.patient_id == patient_id)):
         erase_party(session, party_id)
     for statement in session.scalars(select(Statement).where(Statement.patient_ids.contains([patient_id]))):
@@ -146,3 +150,5 @@ def erase_party(session: Session, party_id: UUID) -> None:
     nothing: list[type_pb2.Address] = []
     blank = {"display_name": "", "addresses": nothing, "language": ""}
     session.execute(update(PartyCopy).where(PartyCopy.id == party_id).values(**blank))
+    account = select(Account.id).where(Account.party_id == party_id).scalar_subquery()
+    session.execute(update(Payment).where(Payment.account_id == account).values(reversal_reason=""))

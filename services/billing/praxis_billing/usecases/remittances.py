@@ -149,6 +149,8 @@ def _absorb_claim(
     try:
         claim_postings.apply(session, posting, payment, asked)
     except DomainError as refusal:
+        if refusal.enum is not None:
+            raise
         _refuse(session, posting, refusal.reason)
         return
     posting.state = ledger_pb2.REMITTANCE_POSTING_STATE_APPLIED
