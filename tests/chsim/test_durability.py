@@ -50,21 +50,21 @@ def test_a_restart_remembers(new_simulator: NewSimulator) -> None:
 @pytest.mark.faults
 def test_killed_at_any_moment_it_answers_each_file_once(new_simulator: NewSimulator) -> None:
     simulator, dice, kills = new_simulator("house"), Random(11), 0
-    for control in range(1, 25):
+    for control in range(1, 17):
         simulator.drop(f"{control:02d}.837", claim_file([TestClaim("PAID-1", f"C{control}")], control))
     while list((simulator.directory / "in").iterdir()) and kills < 12:
         simulator.start()
-        time.sleep(dice.uniform(0.01, 0.25))
+        time.sleep(dice.uniform(0.01, 0.2))
         simulator.kill()
         kills += 1
     simulator.start()
     simulator.wait()
     paid = [claim.number for answer in simulator.answers("835") for claim in remittance(answer).claims]
-    assert kills >= 5
-    assert sorted(paid) == sorted(f"C{control}" for control in range(1, 25))
-    assert len(simulator.answers("999")) == len(simulator.answers("277ca")) == 24
+    assert kills >= 3
+    assert sorted(paid) == sorted(f"C{control}" for control in range(1, 17))
+    assert len(simulator.answers("999")) == len(simulator.answers("277ca")) == 16
     assert simulator.answers("ta1") == []
-    assert sum(Decimal(claim["paid"]) for claim in simulator.ledger().values()) == 24 * Decimal("148.32")
+    assert sum(Decimal(claim["paid"]) for claim in simulator.ledger().values()) == 16 * Decimal("148.32")
 
 
 def test_late_payments_come_when_the_clock_says_so(simulator: Simulator) -> None:

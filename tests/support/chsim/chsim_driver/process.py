@@ -40,7 +40,7 @@ class Simulator:
         half.write_bytes(data)
         half.replace(inbound / name)
 
-    def wait(self, seconds: float = 20) -> None:
+    def wait(self, seconds: float = 90) -> None:
         """Waits until every dropped file was taken in and its answers laid out."""
         deadline = time.monotonic() + seconds
         while any((self.directory / "in").iterdir()):
