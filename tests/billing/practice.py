@@ -133,7 +133,7 @@ class Practice:
         patient_id, party = str(new_id()), self.party(name)
         profile = patient_pb2.HumanProfile(party_id=party)
         patient = patient_pb2.Patient(
-            id=patient_id, display_name=name, human=profile, responsibilities=[_pays(party, 10_000)]
+            id=patient_id, display_name=name, human=profile, responsibilities=[pays(party, 10_000)]
         )
         self.tenant.receive(patients.PatientRegistered(patient=patient), patient_id)
         return patient_id
@@ -141,7 +141,7 @@ class Practice:
     def animal(self, *shares: int, name: str = "Biscuit") -> str:
         """Register an animal with owners by basis points and return its id."""
         patient_id = str(new_id())
-        owners = [_pays(self.party(f"Owner {place}"), share) for place, share in enumerate(shares, 1)]
+        owners = [pays(self.party(f"Owner {place}"), share) for place, share in enumerate(shares, 1)]
         patient = patient_pb2.Patient(
             id=patient_id, display_name=name, animal=patient_pb2.AnimalProfile(name=name), responsibilities=owners
         )
@@ -193,6 +193,10 @@ class Practice:
         request = account_service_pb2.ListAccountsRequest(patient_id=patient)
         return self.tenant.call("ListAccounts", request).accounts[0]
 
+    def account(self, account_id: str) -> Any:
+        """Return an account."""
+        return self.tenant.call("GetAccount", account_service_pb2.GetAccountRequest(id=account_id))
+
     def pay(self, account: str, amount: str, **more: Any) -> payment_pb2.Payment:
         """Record a payment of an account."""
         values: dict[str, Any] = {
@@ -240,10 +244,10 @@ class Practice:
         return remittance_id
 
 
-def _pays(party: str, basis_points: int) -> patient_pb2.Responsibility:
-    return patient_pb2.Responsibility(
-        party_id=party, role=patient_pb2.RESPONSIBILITY_ROLE_OWNER, share_basis_points=basis_points
-    )
+def pays(party: str, basis_points: int, **dates: str) -> patient_pb2.Responsibility:
+    """Return that a party pays a part of a patient's bills, between dates."""
+    owner = patient_pb2.RESPONSIBILITY_ROLE_OWNER
+    return patient_pb2.Responsibility(party_id=party, role=owner, share_basis_points=basis_points, **dates)
 
 
 ACTIONS = {

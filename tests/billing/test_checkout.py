@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from billing.practice import TODAY, Practice, amounts, usd
+from billing.practice import TODAY, Practice, amounts, pays, usd
 
 from praxis.billing.v1 import encounter_pb2, encounter_service_pb2, events_pb2, ledger_service_pb2
+from praxis.patients.v1 import events_pb2 as patients
+from praxis.patients.v1 import patient_pb2
 from praxis_chassis.testing import Refused, ServiceUnderTest
 from praxis_chassis.types import new_id
 
@@ -168,3 +170,15 @@ def test_nobody_responsible_means_nobody_to_bill(practice: Practice) -> None:
     with pytest.raises(Refused) as refused:
         practice.post(practice.animal(), "RABIES")
     assert refused.value.reason == "NO_RESPONSIBLE_ACCOUNT"
+
+
+def test_a_late_charge_goes_to_those_who_owned_the_animal_that_day(practice: Practice) -> None:
+    patient, seller, buyer = practice.animal(10_000), practice.party("Seller"), practice.party("Buyer")
+    sold = TODAY.isoformat()
+    owners = [pays(seller, 10_000, to_date=sold), pays(buyer, 10_000, from_date=sold)]
+    changed = patient_pb2.Patient(id=patient, animal=patient_pb2.AnimalProfile(name="Rex"), responsibilities=owners)
+    practice.tenant.receive(patients.ResponsibilityChanged(patient=changed, effective_date=sold), patient)
+    late = practice.post(patient, "RABIES", service_date=(TODAY - timedelta(days=1)).isoformat())
+    today = practice.post(patient, "RABIES")
+    found = [practice.account(encounter.charges[0].shares[0].account_id).party_id for encounter in (late, today)]
+    assert found == [seller, buyer]

@@ -6,6 +6,7 @@ import io
 
 import pytest
 from billing.practice import Practice
+from google.protobuf.field_mask_pb2 import FieldMask
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
 
@@ -87,6 +88,18 @@ def test_an_account_that_owes_nothing_gets_no_statement(practice: Practice) -> N
     with pytest.raises(Refused) as pending:
         issue(practice, account.id)
     assert pending.value.reason == "NOTHING_DUE"
+
+
+def test_an_account_marked_so_gets_no_statement(practice: Practice) -> None:
+    patient = practice.human()
+    practice.post(patient, "99213")
+    account = practice.account_of(patient)
+    account.statements_suppressed = True
+    mask = FieldMask(paths=["statements_suppressed"])
+    practice.tenant.call("UpdateAccount", account_service_pb2.UpdateAccountRequest(account=account, update_mask=mask))
+    with pytest.raises(Refused) as refused:
+        issue(practice, account.id)
+    assert refused.value.reason == "STATEMENTS_SUPPRESSED"
 
 
 def test_the_same_day_gives_the_same_document(practice: Practice) -> None:

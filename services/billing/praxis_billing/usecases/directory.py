@@ -35,13 +35,16 @@ NOT_BILLED = {coverage_pb2.COVERAGE_KIND_PET}
 
 def copy_patient(session: Session, patient: patient_pb2.Patient) -> None:
     """Keep who a patient is and who pays for it; whoever pays gets an account."""
-    human = patient.WhichOneof("profile") == "human"
+    profile = patient.WhichOneof("profile")
+    if profile is None:
+        erase_patient(session, UUID(patient.id))
+        return
     session.merge(
         PatientCopy(
             tenant_id=context_of(session).tenant,
             id=UUID(patient.id),
             display_name=patient.display_name,
-            sector=catalog_pb2.SECTOR_HUMAN if human else catalog_pb2.SECTOR_ANIMAL,
+            sector=catalog_pb2.SECTOR_HUMAN if profile == "human" else catalog_pb2.SECTOR_ANIMAL,
         )
     )
     patient_id = UUID(patient.id)

@@ -54,6 +54,8 @@ def issue(session: Session, asked: statement_pb2.Statement) -> Statement:
     as_of = read_date(asked.as_of_date, "statement.as_of_date") or today
     if as_of > today:
         raise invalid("statement.as_of_date", "AS_OF_IN_FUTURE", date=as_of)
+    if account.statements_suppressed:
+        raise DomainError(errors_pb2.ERROR_REASON_STATEMENTS_SUPPRESSED, number=account.number)
     wording = wording_for(session, _language(session, account))
     balance = balance_of(session, account, as_of, wording)
     if balance.total.minor <= 0:
