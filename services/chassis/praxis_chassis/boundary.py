@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import protovalidate
 from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -25,7 +24,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from praxis.policy.v1 import policy_pb2
 from praxis.type.v1 import errors_pb2 as common
-from praxis_chassis import audit, events, idempotency, telemetry
+from praxis_chassis import audit, contracts, events, idempotency, telemetry
 from praxis_chassis.context import Actor, Context
 from praxis_chassis.errors import CallFailed, DomainError, Violation, common_error, is_pending, refuse, status_of
 from praxis_chassis.rpc import Call
@@ -237,19 +236,11 @@ class Boundary:
 
 
 def validate(request: Message) -> None:
-    """Check a request against the rules of its contract; all violations are told at once."""
-    found = [item for item in protovalidate.collect_violations(request) if not _untouched(request, item.proto)]
-    if not found:
-        return
-    violations = []
-    for item in found:
-        proto = item.proto
-        path = ".".join(
-            f"{element.field_name}[{element.subscript.value}]" if element.subscript else element.field_name
-            for element in (proto.field.elements if proto.field else ())
-        )
-        violations.append(Violation(path, proto.rule_id.replace(".", "_").upper(), text=_sentence(proto.message)))
-    raise refuse(violations)
+    """Check a request against the rules of its contract; all violations are told at once.
+
+    Of an update only what its mask names is judged here; the merged resource is judged when it is applied.
+    """
+    contracts.refuse_violations(request, lambda violation: not _untouched(request, violation))
 
 
 def _untouched(request: Message, violation: Any) -> bool:
@@ -259,11 +250,6 @@ def _untouched(request: Message, violation: Any) -> bool:
     mask = {path.split(".")[0] for path in request.update_mask.paths}  # type: ignore[attr-defined]
     steps = [element.field_name for element in (violation.field.elements if violation.field else ())]
     return bool(mask) and steps[:1] != ["update_mask"] and (len(steps) < 2 or steps[1] not in mask | {"id", "etag"})
-
-
-def _sentence(text: str) -> str:
-    text = text or "is not valid"
-    return text[0].upper() + text[1:].rstrip(".") + "."
 
 
 def patients_in(path: str, request: Message, reply: Message) -> set[UUID]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from collections.abc import Mapping as MappingType
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -18,6 +20,7 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.orm import object_session
 
 from praxis.type.v1 import type_pb2
+from praxis_chassis.contracts import refuse_violations
 from praxis_chassis.database import Aggregate
 from praxis_chassis.errors import invalid
 from praxis_chassis.types import Money, decimals
@@ -135,6 +138,9 @@ class Mapping(Generic[E, M]):
         session = object_session(entity)
         if session is not None and (entity in session.new or session.is_modified(entity)):
             session.flush()
+        return self._state(entity)
+
+    def _state(self, entity: E) -> M:
         values: dict[str, Any] = {}
         for name in self.fields:
             special = self.special.get(name)
@@ -161,6 +167,15 @@ class Mapping(Generic[E, M]):
                 raise invalid(name, "UNKNOWN_FIELD")
             if root not in self.read_only:
                 self._write(entity, root, message)
+        if paths is not None:
+            self._judge(entity)
+
+    def _judge(self, entity: E) -> None:
+        """Hold the merged resource against its contract: a part that is valid alone may not fit the rest (AIP-134)."""
+        name = re.sub("(?<!^)(?=[A-Z])", "_", self.descriptor.name).lower()
+        session = object_session(entity)
+        with session.no_autoflush if session is not None else nullcontext():
+            refuse_violations(self._state(entity), prefix=f"{name}.")
 
     def _write(self, entity: E, name: str, message: M) -> None:
         special = self.special.get(name)
