@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Any
 from uuid import UUID
 
 import orjson
+from opentelemetry.trace import SpanKind
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from praxis_chassis import clock, events, tables
-from praxis_chassis.context import Actor, Context
+from praxis_chassis import clock, events, tables, telemetry
+from praxis_chassis.context import Actor, Context, context_of
 from praxis_chassis.events import Envelope, Reactions
 from praxis_chassis.types import new_id
 
@@ -44,15 +46,35 @@ def context_for(runtime: Any, envelope: Envelope) -> Context:
     )
 
 
+def apply_together(runtime: Any, reactions: Reactions, envelopes: Sequence[Envelope]) -> list[Verdict]:
+    """Apply events of one tenant in one transaction; when one of them fails, each is applied on its own instead."""
+    try:
+        with runtime.database.transaction(context_for(runtime, envelopes[0])) as session:
+            return [_apply_next(session, runtime, reactions, envelope) for envelope in envelopes]
+    except Exception:  # noqa: BLE001 - whoever failed is found and counted one by one
+        return [apply(runtime, reactions, envelope) for envelope in envelopes]
+
+
 def apply(runtime: Any, reactions: Reactions, envelope: Envelope) -> Verdict:
     """Apply one event in a transaction of its own and count its failures."""
     try:
         with runtime.database.transaction(context_for(runtime, envelope)) as session:
-            verdict = apply_in(session, reactions, envelope)
-            events.store_recorded(session)
-            return verdict
+            return _apply_next(session, runtime, reactions, envelope)
     except Exception as failure:  # noqa: BLE001 - whatever a reaction raises must not stop the other events
         return _count_failure(runtime, envelope, failure)
+
+
+def _apply_next(session: Session, runtime: Any, reactions: Reactions, envelope: Envelope) -> Verdict:
+    """Apply one event under its own context, so that what it causes names its cause."""
+    context = context_for(runtime, envelope)
+    context.clock_offset = context_of(session).clock_offset
+    session.info["context"] = context
+    facts = {"event_id": str(envelope.event_id), "tenant_id": str(envelope.tenant_id)}
+    with telemetry.span(f"apply {envelope.type}", SpanKind.CONSUMER, envelope.traceparent, **facts) as traceparent:
+        context.traceparent = traceparent
+        verdict = apply_in(session, reactions, envelope)
+        events.store_recorded(session)
+    return verdict
 
 
 def apply_in(session: Session, reactions: Reactions, envelope: Envelope) -> Verdict:

@@ -11,6 +11,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -231,20 +232,23 @@ class Consumer:
                 await message.nak(delay=0.2 if verdict is Verdict.WAIT else 0.5)
 
     def _apply_all(self, messages: Sequence[Msg]) -> list[Verdict]:
-        return [self._apply(message) for message in messages]
+        """Return a verdict per message; runs of one tenant share a transaction."""
+        readable = [(index, found) for index, message in enumerate(messages) if (found := self._read(message))]
+        verdicts = [Verdict.DONE] * len(messages)
+        for _, run in groupby(readable, key=lambda pair: pair[1].tenant_id):
+            pairs = list(run)
+            answers = inbox.apply_together(self.runtime, self.reactions, [envelope for _, envelope in pairs])
+            for (index, _), verdict in zip(pairs, answers, strict=True):
+                verdicts[index] = verdict
+                telemetry.applied_events.add(1, {"service": self.runtime.service.name, "state": verdict.value})
+        return verdicts
 
-    def _apply(self, message: Msg) -> Verdict:
+    def _read(self, message: Msg) -> Envelope | None:
         try:
-            envelope = envelope_of(message)
+            return envelope_of(message)
         except ValueError as failure:
             log.error("event without usable headers was passed over", extra={"failure": str(failure)})
-            return Verdict.DONE
-        with telemetry.span(
-            f"apply {envelope.type}", SpanKind.CONSUMER, envelope.traceparent, event_id=str(envelope.event_id)
-        ):
-            verdict = inbox.apply(self.runtime, self.reactions, envelope)
-        telemetry.applied_events.add(1, {"service": self.runtime.service.name, "state": verdict.value})
-        return verdict
+            return None
 
 
 class Worker:
