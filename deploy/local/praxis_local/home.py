@@ -58,13 +58,15 @@ class Home:
         return None
 
     def _take_lock(self) -> None:
-        self._lock = (self.folder / "lock").open("w")
+        lock = (self.folder / "lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            lock.close()
             raise StartFailed(
                 f"Praxis already runs on {self.folder}. Stop it first, or choose another folder with --home."
             ) from None
+        self._lock = lock
 
 
 def write_private(path: Path, content: Any) -> None:

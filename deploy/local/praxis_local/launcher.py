@@ -191,6 +191,7 @@ class Launcher:
             "url": f"http://127.0.0.1:{topology.ports.gateway}",
             "admin_url": admin_url,
             "nats_url": topology.nats_url,
+            "calls": dict(topology.ports.calls),
             "probes": {
                 name: topology.probe(name) for name in self.supervisor.children if name in topology.ports.probes
             },

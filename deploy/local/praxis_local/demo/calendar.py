@@ -39,9 +39,9 @@ def _workdays(today: date) -> Iterator[date]:
 
 
 def _starts(desk: Desk, day: date, random: Random) -> list[datetime]:
-    """Return four or five starts of a day in the location's own time."""
+    """Return three or four starts of a day in the location's own time."""
     zone = ZoneInfo(desk.place.time_zone)
-    hours = sorted(random.sample((8, 9, 10, 11, 13, 14, 15, 16), k=random.choice((4, 5))))
+    hours = sorted(random.sample((8, 9, 10, 11, 13, 14, 15, 16), k=random.choice((3, 4))))
     return [datetime.combine(day, clock_time(hour, random.choice((0, 15))), zone).astimezone(UTC) for hour in hours]
 
 

@@ -112,7 +112,7 @@ FAMILY, NURSE, VET = "207Q00000X", "363LF0000X", "174M00000X"
 PRACTICES = (
     PracticeSpec(
         key="harbor", name="Harbor Lane Family Medicine", kind="human", tax_id="04-7716204", taxonomy_code=FAMILY,
-        npi_stem=178301100, tax_percent="0", people=48, animals=0, items=HUMAN_ITEMS, visit_types=HUMAN_VISITS,
+        npi_stem=178301100, tax_percent="0", people=42, animals=0, items=HUMAN_ITEMS, visit_types=HUMAN_VISITS,
         places=(
             Place("Harbor Lane", "18 Harbor Lane", "Portland", "ME", "04101-2417", "America/New_York", "+12075550142"),
             Place("Lakeside", "905 Lakeside Court", "Madison", "WI", "53703-2417", "America/Chicago", "+16085550177"),
@@ -125,7 +125,7 @@ PRACTICES = (
     ),
     PracticeSpec(
         key="willow", name="Willow Bend Animal Hospital", kind="animal", tax_id="84-3310957", taxonomy_code=VET,
-        npi_stem=178301200, tax_percent="4.5", people=0, animals=52, items=ANIMAL_ITEMS, visit_types=ANIMAL_VISITS,
+        npi_stem=178301200, tax_percent="4.5", people=0, animals=42, items=ANIMAL_ITEMS, visit_types=ANIMAL_VISITS,
         places=(
             Place("Willow Bend", "4410 Willow Bend Road", "Boulder", "CO", "80301-2417", "America/Denver",
                   "+13035550133"),
@@ -139,7 +139,7 @@ PRACTICES = (
     ),
     PracticeSpec(
         key="tallgrass", name="Tallgrass Community Care", kind="mixed", tax_id="43-5528816", taxonomy_code=FAMILY,
-        npi_stem=178301300, tax_percent="6.25", people=26, animals=26,
+        npi_stem=178301300, tax_percent="6.25", people=22, animals=22,
         items=HUMAN_ITEMS + ANIMAL_ITEMS, visit_types=HUMAN_VISITS + ANIMAL_VISITS,
         places=(
             Place("Tallgrass", "210 Prairie Street", "Lawrence", "KS", "66044-2417", "America/Chicago", "+17855550119"),

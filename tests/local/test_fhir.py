@@ -1,0 +1,80 @@
+"""The FHIR import reads what senders really send and says of everything else what is wrong with it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from praxis_local.demo.people import npi
+from praxis_local.fhir.importer import import_files
+from praxis_local.fhir.mapping import registration, source_id
+from praxis_local.fhir.reader import ImportRefused
+
+PATIENT: dict[str, Any] = {
+    "resourceType": "Patient",
+    "id": "p1",
+    "identifier": [
+        {"system": "urn:emr", "value": "4711"},
+        {"system": "http://hl7.org/fhir/sid/us-ssn", "value": "999-14-9291"},
+    ],
+    "name": [
+        {"use": "maiden", "family": "Feest"},
+        {"use": "official", "family": "Koepp", "given": ["Dana", "Ann"], "prefix": ["Mrs."]},
+    ],
+    "gender": "female",
+    "birthDate": "1990-02-11",
+    "telecom": [{"system": "phone", "use": "mobile", "value": "555-126-7864"}, {"system": "pager", "value": "1"}],
+    "address": [{"line": ["1 Elm Court"], "city": "Salem", "state": "Massachusetts", "country": "US"}],
+    "communication": [{"language": {"coding": [{"code": "pt"}]}}],
+}
+
+
+def test_a_patient_becomes_a_registration() -> None:
+    body = registration(PATIENT)
+    human = body["human"]
+    assert human["name"] == {
+        "use": "official", "family": "Koepp", "given": ["Dana", "Ann"], "prefix": "Mrs.", "suffix": "",
+    }  # fmt: skip
+    assert [name["family"] for name in human["other_names"]] == ["Feest"]
+    assert human["telecoms"] == [{"system": "mobile", "value": "555-126-7864", "preferred": False}]
+    assert human["addresses"][0]["state"] == "MA"
+    assert (human["sex"], human["language"], human["government_id"]) == ("female", "pt", "999-14-9291")
+    assert body["external_refs"] == [{"system": "urn:emr", "value": "4711"}]
+    assert source_id(PATIENT) == "urn:emr|4711"
+
+
+def test_files_bundles_and_rejects(tmp_path: Path) -> None:
+    lines = [json.dumps(PATIENT), "{broken", json.dumps({"resourceType": "Patient", "id": "p2"}), '{"a": 1}']
+    (tmp_path / "a.ndjson.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    bundle = {"resourceType": "Bundle", "entry": [{"resource": PATIENT}, {"resource": {"resourceType": "Claim"}}, {}]}
+    (tmp_path / "b.json").write_text(json.dumps(bundle))
+    rejects = tmp_path / "rejects.out"
+    counts = import_files([tmp_path], None, rejects)
+    assert (counts.added, counts.skipped, counts.rejected) == (2, 1, 4)
+    refused = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert [entry["place"] for entry in refused] == [
+        "a.ndjson.gz:2",
+        "a.ndjson.gz:3",
+        "a.ndjson.gz:4",
+        "b.json entry 3",
+    ]
+    assert "not JSON" in refused[0]["problem"]
+    assert "family name" in refused[1]["problem"]
+
+
+def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ImportRefused, match="does not exist"):
+        import_files([tmp_path / "none.json"], None, tmp_path / "r")
+    with pytest.raises(ImportRefused, match="no file"):
+        import_files([tmp_path], None, tmp_path / "r")
+    (tmp_path / "utf16.json").write_bytes(json.dumps(PATIENT).encode("utf-16"))
+    with pytest.raises(ImportRefused, match="UTF-8"):
+        import_files([tmp_path], None, tmp_path / "r")
+
+
+def test_identifiers_of_the_demo_have_their_check_digit() -> None:
+    assert npi(123456789) == "1234567893"

@@ -1,0 +1,131 @@
+"""The launcher keeps programs running, gives up on crash loops, stops in order and leaves nobody behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from praxis_local import supervisor as module
+from praxis_local.processes import APPLICATIONS, DATABASE, Program, StartFailed, process_exists, wait_until
+from praxis_local.supervisor import Supervisor
+
+STAYS = "import time; print('here', flush=True); time.sleep(600)"
+
+
+class Screen:
+    """Collects what the terminal would show."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def __call__(self, name: str, text: str) -> None:
+        self.lines.append(f"{name}: {text}")
+
+
+@pytest.fixture
+def screen() -> Screen:
+    return Screen()
+
+
+@pytest.fixture
+def keeper(tmp_path: Path, screen: Screen) -> Iterator[Supervisor]:
+    supervisor = Supervisor(tmp_path / "logs", screen)
+    yield supervisor
+    supervisor.stop()
+
+
+def python(name: str, code: str, tier: int = APPLICATIONS) -> Program:
+    return Program(name, [sys.executable, "-c", code], tier=tier, stop_seconds=5)
+
+
+def watched(supervisor: Supervisor, seconds: float, done: object) -> bool:
+    assert callable(done)
+
+    def look() -> bool:
+        supervisor.watch()
+        return bool(done())
+
+    return wait_until(look, seconds)
+
+
+def test_a_killed_program_is_started_again(keeper: Supervisor, screen: Screen) -> None:
+    keeper.start(python("clinic", STAYS), lambda: True)
+    first = keeper.children["clinic"].process.pid
+    os.kill(first, signal.SIGKILL)
+    assert watched(keeper, 10, lambda: keeper.children["clinic"].process.pid != first)
+    assert keeper.children["clinic"].alive
+    assert any("exited with -9" in line for line in screen.lines)
+
+
+def test_a_crash_loop_is_left_stopped_with_its_last_lines(
+    keeper: Supervisor, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_DELAY", 0.01)
+    keeper.begin(python("broken", "print('no such table: cats'); raise SystemExit(3)"))
+    keeper.children["broken"].delay = 0.01
+    keeper.begin(python("fine", STAYS))
+    assert watched(keeper, 20, lambda: keeper.children["broken"].failed)
+    assert any("no such table: cats" in line for line in screen.lines)
+    assert keeper.children["fine"].alive
+
+
+def test_a_program_that_never_gets_ready_fails_the_start_and_says_why(keeper: Supervisor) -> None:
+    with pytest.raises(StartFailed, match=r"(?s)slow did not start.*here"):
+        keeper.start(python("slow", STAYS), lambda: False, seconds=1.5)
+
+
+def test_programs_stop_tier_after_tier(tmp_path: Path, screen: Screen) -> None:
+    order = tmp_path / "order"
+    code = (
+        "import signal, sys, time\n"
+        "def end(*_):\n"
+        f"    open({str(order)!r}, 'a').write(sys.argv[1] + ' ')\n"
+        "    sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    keeper = Supervisor(tmp_path / "logs", screen)
+    for name, tier in (("database", DATABASE), ("service", APPLICATIONS)):
+        program = Program(name, [sys.executable, "-c", code, name], tier=tier, stop_seconds=5)
+        keeper.start(program, lambda name=name: "ready" in keeper.children[name].sink.tail())
+    keeper.stop()
+    assert order.read_text().split() == ["service", "database"]
+
+
+def test_logs_are_kept_as_json_and_warnings_are_shown(keeper: Supervisor, screen: Screen, tmp_path: Path) -> None:
+    lines = 'print(\'{"time": "2026-01-05T09:00:00Z", "level": "warning", "message": "late"}\'); print("plain")'
+    keeper.start(python("clinic", f"{lines}\n{STAYS}"), lambda: "here" in keeper.children["clinic"].sink.tail())
+    kept = [json.loads(line) for line in (tmp_path / "logs" / "clinic.log").read_text().splitlines()]
+    assert [record["message"] for record in kept] == ["late", "plain", "here"]
+    assert screen.lines == ["clinic: 09:00:00 warning late"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can promise it")
+def test_nobody_outlives_a_killed_launcher(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from praxis_local.processes import Program\n"
+        "from praxis_local.supervisor import Supervisor\n"
+        f"keeper = Supervisor(Path({str(tmp_path)!r}), lambda *_: None)\n"
+        f"keeper.begin(Program('child', [sys.executable, '-c', {STAYS!r}]))\n"
+        "print(keeper.children['child'].process.pid, flush=True)\n"
+        "import time; time.sleep(600)\n"
+    )
+    launcher = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert launcher.stdout is not None
+    child = int(launcher.stdout.readline())
+    time.sleep(0.2)
+    assert process_exists(child)
+    launcher.kill()
+    launcher.wait()
+    launcher.stdout.close()
+    assert wait_until(lambda: not process_exists(child), 10)
