@@ -230,6 +230,7 @@ def consumed_versions(world: World) -> dict[UUID, int]:
         return {row[0]: row[1] for row in session.execute(query)}
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(600)
 def test_no_event_is_lost_doubled_or_out_of_order(world: World) -> None:
     producer = Producer(world)
