@@ -15,6 +15,10 @@ from praxis_patients.rules.shares import Fault, Share
 TODAY = date(2026, 11, 23)
 
 
+def test_an_npi_begins_with_one_or_two_because_payers_refuse_others() -> None:
+    assert not identifiers.npi_is_valid("6888345694")
+
+
 @pytest.mark.parametrize("npi", ["1234567893", "1245319599", "1679576722"])
 def test_an_npi_with_the_right_check_digit_is_valid(npi: str) -> None:
     assert identifiers.npi_is_valid(npi)

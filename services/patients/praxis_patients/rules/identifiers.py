@@ -26,8 +26,8 @@ class Microchip:
 
 
 def npi_is_valid(npi: str) -> bool:
-    """Tell whether ten digits carry the right check digit (Luhn over the number with the prefix 80840)."""
-    if not re.fullmatch(r"[0-9]{10}", npi):
+    """Tell whether ten digits begin with 1 or 2 and carry the right check digit (Luhn, after the prefix 80840)."""
+    if not re.fullmatch(r"[12][0-9]{9}", npi):
         return False
     digits = [int(digit) for digit in reversed(_NPI_PREFIX + npi)]
     doubled = [digit * (1 + position % 2) for position, digit in enumerate(digits)]

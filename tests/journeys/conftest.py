@@ -1,0 +1,27 @@
+"""The whole system, started once for all journeys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from support.system import System, attached, existing_home, started
+from tests.journeys.clinic import Clinic, open_clinic
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Every part of Praxis over HTTP; PRAXIS_SYSTEM_HOME names an installation that runs already."""
+    if home := existing_home():
+        yield attached(home)
+        return
+    with started(tmp_path_factory.mktemp("system")) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def stranger(system: System) -> Iterator[Clinic]:
+    """Somebody of another practice."""
+    with closing(open_clinic(system, "willow")) as clinic:
+        yield clinic

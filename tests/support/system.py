@@ -1,0 +1,136 @@
+"""The whole of Praxis, started by its own launcher and stopped by the signal that a person would send."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from praxis_local import simulator
+from praxis_local.home import Home
+from praxis_local.launcher import setup_token
+from praxis_local.processes import free_port, launch, stop
+from praxis_local.provision import DATABASES, database_url, provision
+from praxis_local.topology import Ports, Topology, clearinghouse
+
+START_SECONDS, STOP_SECONDS = 240.0, 60.0
+PORTS_FROM = 18600
+
+
+@dataclass(frozen=True)
+class System:
+    """A running installation: what tests may ask of it beside its public interface."""
+
+    home: Home
+    state: Mapping[str, Any]
+
+    @property
+    def url(self) -> str:
+        return str(self.state["url"])
+
+    @property
+    def topology(self) -> Topology:
+        """Return the topology that the launcher made, for commands that an operator would run."""
+        ports = Ports(gateway=int(self.url.rpartition(":")[2]), calls=self.state["calls"], probes={})
+        ports = Ports(ports.gateway, ports.calls, Ports.choose(ports.gateway).probes)
+        databases = provision(self.state["admin_url"], DATABASES, self.home.passwords)
+        return Topology(self.home, ports, databases, self.state["nats_url"])
+
+    def setup_token(self) -> str:
+        """Return a one-time token that creates one practice."""
+        return setup_token(self.topology)
+
+    def command(self, service: str, *arguments: str) -> str:
+        """Run a command of one service to its end and return what it said."""
+        process = launch(self.topology.command(service, *arguments), subprocess.PIPE)
+        output = process.communicate()[0].decode(errors="replace")
+        assert process.returncode == 0, output[-4000:]
+        return output
+
+    def rows(self, database: str, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Read a database as its administrator, past the walls between practices."""
+        with psycopg.connect(database_url(self.state["admin_url"], database)) as connection:
+            return connection.execute(query.encode(), values).fetchall()
+
+    def logs(self) -> str:
+        """Return everything that any part has logged so far."""
+        return "\n".join(path.read_text(errors="replace") for path in sorted(self.home.logs.glob("*.log")))
+
+    def process_of(self, service: str) -> int:
+        """Return the id of the process that runs a service of this installation."""
+        listen = f"127.0.0.1:{self.state['calls'][service]}"
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit() and _runs(folder, f"praxis_{service}", listen):
+                return int(folder.name)
+        raise AssertionError(f"no process runs {service}")
+
+
+def _runs(folder: Path, module: str, listen: str) -> bool:
+    try:
+        command = (folder / "cmdline").read_bytes().split(b"\0")
+        environment = (folder / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return module.encode() in command and f"PRAXIS_LISTEN={listen}".encode() in environment
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[System]:
+    """Start an installation without the demo, with the clearinghouse simulator beside it."""
+    ready = folder / "ready.json"
+    command = [
+        sys.executable, "-m", "praxis_local", "run", "--home", str(folder / "home"), "--no-demo",
+        "--port", str(free_port(PORTS_FROM)), "--ready-file", str(ready),
+    ]  # fmt: skip
+    with (folder / "launcher.log").open("wb") as log:
+        launcher = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        _await(ready, launcher, folder / "launcher.log")
+        yield from _with_clearinghouse(attached(folder / "home"))
+    finally:
+        if launcher.poll() is None:
+            launcher.send_signal(signal.SIGINT)
+        launcher.wait(STOP_SECONDS)
+
+
+def attached(folder: Path) -> System:
+    """Return an installation that somebody else started."""
+    home = Home(folder)
+    return System(home, json.loads(home.state_file.read_text()))
+
+
+def _with_clearinghouse(system: System) -> Iterator[System]:
+    python = simulator.environment()
+    assert python is not None, "tests/support/chsim is not in this checkout"
+    program = clearinghouse(system.home, python)
+    with (system.home.logs.parent / "clearinghouse.txt").open("wb") as log:
+        process = launch(program, log)
+    try:
+        yield system
+    finally:
+        stop(process, program)
+
+
+def _await(ready: Path, launcher: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not ready.exists():
+        text = log.read_text(errors="replace")[-4000:]
+        assert launcher.poll() is None, f"the launcher ended:\n{text}"
+        assert time.monotonic() < deadline, f"the launcher is not ready after {START_SECONDS:g} s:\n{text}"
+        time.sleep(0.2)
+
+
+def existing_home() -> Path | None:
+    """Return the home of an installation that developers keep running for these tests, if they named one."""
+    named = os.environ.get("PRAXIS_SYSTEM_HOME", "")
+    return Path(named) if named else None
