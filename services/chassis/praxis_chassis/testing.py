@@ -90,13 +90,19 @@ class TenantUnderTest:
         subject: str = "00000000-0000-7000-8000-000000000001",
         kind: str = "user",
         locale: str = "en",
+        traceparent: str = "",
     ) -> Any:
         """Call an RPC by its short name over gRPC with a real token; raise Refused when it is refused."""
         under = self.under_test
         method: Method = under.methods[name]
         granted = under.permissions if permissions is None else permissions
         token = under.minter.mint(tenant_id=self.id, subject=subject, kind=kind, permissions=granted)
-        metadata = (("authorization", f"Bearer {token}"), ("x-locale", locale), ("x-idempotency-key", key))
+        metadata = (
+            ("authorization", f"Bearer {token}"),
+            ("x-locale", locale),
+            ("x-idempotency-key", key),
+            ("traceparent", traceparent),
+        )
         invoke = under.channel.unary_unary(
             f"/{method.full_name}", type(request).SerializeToString, method.reply.FromString
         )
