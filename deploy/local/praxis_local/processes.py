@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import IO
 
 PR_SET_PDEATHSIG = 1
+# Outgoing connections take theirs from 32768 up on Linux and from 49152 up elsewhere.
+OWN_PORTS = range(20000, 32000)
 APPLICATIONS, BUS, DATABASE = 0, 1, 2
 
 
@@ -39,16 +42,41 @@ class Program:
 
 def free_port(preferred: int | None = None) -> int:
     """Return the first free loopback port at or after `preferred`, or any free one."""
-    candidates = range(preferred, min(preferred + 100, 65536)) if preferred else [0]
+    if preferred is None:
+        return free_ports(1)[0]
+    candidates = range(preferred, min(preferred + 100, 65536))
     for port in candidates:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+        with contextlib.closing(_bound(port)) as probe:
+            if probe.getsockname()[1]:
+                return port
     raise StartFailed(f"No free port between {preferred} and {candidates[-1]}. Choose another with --port.")
+
+
+def free_ports(count: int) -> list[int]:
+    """Return different free loopback ports below those that the system lends to outgoing connections."""
+    start = secrets.randbelow(len(OWN_PORTS))
+    held: list[socket.socket] = []
+    for step in range(len(OWN_PORTS)):
+        probe = _bound(OWN_PORTS[(start + step) % len(OWN_PORTS)])
+        if not probe.getsockname()[1]:
+            probe.close()
+            continue
+        held.append(probe)
+        if len(held) == count:
+            break
+    ports = [int(probe.getsockname()[1]) for probe in held]
+    for probe in held:
+        probe.close()
+    return ports
+
+
+def _bound(port: int) -> socket.socket:
+    """Return a socket on a port; it stays without one (0) when the port is taken."""
+    probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with contextlib.suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+    return probe
 
 
 def launch(program: Program, output: int | IO[bytes]) -> subprocess.Popen[bytes]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from praxis_local.home import Home
-from praxis_local.processes import Program, free_port
+from praxis_local.processes import Program, free_port, free_ports
 from praxis_local.provision import DatabaseUrls
 
 SERVICES = ("patients", "scheduling", "billing", "claims", "reporting")
@@ -30,11 +30,10 @@ class Ports:
     @classmethod
     def choose(cls, preferred: int) -> Ports:
         gateway = free_port(preferred)
-        return cls(
-            gateway=gateway,
-            calls={name: free_port() for name in SERVICES},
-            probes={name: free_port() for name in (*SERVICES, GATEWAY)},
-        )
+        others = free_ports(2 * len(SERVICES) + 1)
+        calls = dict(zip(SERVICES, others, strict=False))
+        probes = dict(zip((*SERVICES, GATEWAY), others[len(SERVICES) :], strict=True))
+        return cls(gateway=gateway, calls=calls, probes=probes)
 
 
 @dataclass(frozen=True)
