@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -145,9 +145,8 @@ def generate() -> None:
     step("Generating code from the contracts", str(PYTHON), "protos/codegen.py")
 
 
-def when_changed(stamp: Path, sources: Sequence[Path], action: object) -> None:
+def when_changed(stamp: Path, sources: Sequence[Path], action: Callable[[], None]) -> None:
     """Run the action unless the stamp shows that the sources are those of the last run."""
-    assert callable(action)
     digest = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in sources)).hexdigest()
     if stamp.exists() and stamp.read_text() == digest:
         return

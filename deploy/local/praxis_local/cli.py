@@ -23,7 +23,7 @@ from praxis_local.migrate import migrate as migrate_databases
 from praxis_local.postgres import Postgres, binaries
 from praxis_local.processes import StartFailed, launch
 from praxis_local.provision import DATABASES, database_url, provision
-from praxis_local.topology import CHECKOUT, GATEWAY, SERVICES, Ports, Topology, answers
+from praxis_local.topology import CHECKOUT, COMMAND, GATEWAY, SERVICES, Ports, Topology, answers
 
 HomeOption = Annotated[Path, typer.Option("--home", help="Folder that holds the installation.")]
 DEFAULT_HOME = CHECKOUT / ".praxis"
@@ -193,7 +193,7 @@ def main() -> None:
 def _running(home: Path) -> dict[str, Any]:
     state = Home(home).running()
     if state is None:
-        raise StartFailed(f"Praxis does not run on {home}. Start it with python3 dev.py run.")
+        raise StartFailed(f"Praxis does not run on {home}. Start it with {COMMAND} run.")
     return state
 
 

@@ -21,7 +21,7 @@ from praxis_local.nats import jetstream_answers
 from praxis_local.postgres import binaries
 from praxis_local.processes import StartFailed
 from praxis_local.provision import database_url
-from praxis_local.topology import GATEWAY, SERVICES, answers
+from praxis_local.topology import COMMAND, GATEWAY, SERVICES, answers
 
 GIGABYTE = 1024**3
 OLDEST_EVENT_SECONDS = 60
@@ -43,7 +43,7 @@ def examine(home: Home, *, repair: bool) -> list[Finding]:
     findings = [*_machine(home), *_servers(), *_private_files(home, repair=repair)]
     state = home.running()
     if state is None:
-        start = "python3 dev.py run"
+        start = f"{COMMAND} run"
         return [*findings, Finding("look", "installation", f"{home.folder} does not run", start)]
     return [*findings, *_parts(state), *_events(state)]
 
@@ -127,7 +127,7 @@ def _private_files(home: Home, *, repair: bool) -> Iterator[Finding]:
             path.chmod(0o600)
             yield Finding("good", "secrets", f"{path.name} was closed to others")
         else:
-            yield Finding("wrong", "secrets", f"others can read {path.name}", "praxis doctor --fix")
+            yield Finding("wrong", "secrets", f"others can read {path.name}", f"{COMMAND} doctor --fix")
     if home.secrets.exists() and not exposed:
         yield Finding("good", "secrets", "readable by their owner only")
 
@@ -136,7 +136,7 @@ def _parts(state: dict[str, Any]) -> Iterator[Finding]:
     for name, url in state["probes"].items():
         good = answers(url)
         text = "ready" if good else f"not ready: {_reason(url)}"
-        yield Finding("good" if good else "wrong", name, text, "" if good else f"praxis logs {name}")
+        yield Finding("good" if good else "wrong", name, text, "" if good else f"{COMMAND} logs {name}")
     good = jetstream_answers(state["nats_url"])
     yield Finding("good" if good else "wrong", "NATS", "JetStream answers" if good else "JetStream does not answer")
 
@@ -164,7 +164,7 @@ def _events(state: dict[str, Any]) -> Iterator[Finding]:
                 ).fetchone()
                 dead = connection.execute("SELECT count(*) FROM dead_letters").fetchone()
         except psycopg.Error as failure:
-            yield Finding("wrong", f"{name} events", type(failure).__name__, "python3 dev.py migrate")
+            yield Finding("wrong", f"{name} events", type(failure).__name__, f"{COMMAND} migrate")
             continue
         yield from _judged(name, waiting[0] if waiting else 0, dead[0] if dead else 0)
 
@@ -172,7 +172,7 @@ def _events(state: dict[str, Any]) -> Iterator[Finding]:
 def _judged(name: str, waiting: int, dead: int) -> Iterator[Finding]:
     if waiting:
         text = f"{waiting} unpublished for over a minute"
-        yield Finding("wrong", f"{name} events", text, f"praxis logs {name}")
+        yield Finding("wrong", f"{name} events", text, f"{COMMAND} logs {name}")
     if dead:
         mend = f"mend the cause, then python -m praxis_{name} replay TENANT"
         yield Finding("look", f"{name} events", f"{dead} dead letters", mend)

@@ -23,7 +23,7 @@ from praxis_local.processes import StartFailed, launch
 from praxis_local.progress import Progress
 from praxis_local.provision import DATABASES, provision
 from praxis_local.supervisor import Supervisor
-from praxis_local.topology import GATEWAY, SERVICES, Ports, Topology, clearinghouse
+from praxis_local.topology import COMMAND, GATEWAY, SERVICES, Ports, Topology, clearinghouse
 
 
 @dataclass(frozen=True)
@@ -205,9 +205,7 @@ class Launcher:
             lines += [f"   {user['role']:<14} {user['email']:<38} {user['password']}" for user in practice["users"]]
         if "setup_token" in content:
             lines.append(f"Setup token {content['setup_token']}   (once, for POST /v1/tenants)")
-        lines.append(
-            "Stop Ctrl-C · Logs `python3 dev.py praxis logs -f claims` · Trouble? `python3 dev.py praxis doctor`"
-        )
+        lines.append(f"Stop Ctrl-C · Logs {COMMAND} logs -f claims · Trouble? {COMMAND} doctor")
         self.progress.box("Praxis is ready", lines)
 
     def _go_down(self) -> None:

@@ -17,6 +17,8 @@ SERVICES = ("patients", "scheduling", "billing", "claims", "reporting")
 GATEWAY = "gateway"
 CLEARINGHOUSE = "clearinghouse"
 CHECKOUT = Path(__file__).resolve().parents[3]
+# How people call the command line: by the task runner in a checkout, by its own name where it is installed.
+COMMAND = "python3 dev.py praxis" if (CHECKOUT / "dev.py").exists() else "praxis"
 
 
 @dataclass(frozen=True)
