@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,6 +32,7 @@ from praxis_chassis.outbox import Pending
 from praxis_chassis.service import Runtime
 
 POLL_SECONDS = 0.05
+BLANK_SECONDS = 1.0
 BATCH = 100
 ACK_WAIT_SECONDS = 5
 PUBLISH_TIMEOUT_SECONDS = 5
@@ -114,6 +116,7 @@ class Relay:
     def __init__(self, runtime: Runtime, stream: JetStreamContext) -> None:
         self.runtime, self.stream = runtime, stream
         self.log = outbox.Outbox(runtime)
+        self.blank_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until stopped; every failure is waited out and tried again."""
@@ -133,9 +136,7 @@ class Relay:
 
     async def step(self) -> int:
         """Publish one batch and return how many events it had."""
-        for sequence, event_ids in await asyncio.to_thread(self.log.to_blank):
-            await self._delete(sequence)
-            await asyncio.to_thread(self.log.blanked, event_ids)
+        await self._blank()
         batch = await asyncio.to_thread(self.log.fetch, BATCH)
         if not batch:
             return 0
@@ -151,6 +152,14 @@ class Relay:
             if isinstance(result, BaseException):
                 raise result
         return len(batch)
+
+    async def _blank(self) -> None:
+        if time.monotonic() < self.blank_at:
+            return
+        self.blank_at = time.monotonic() + BLANK_SECONDS
+        for sequence, event_ids in await asyncio.to_thread(self.log.to_blank):
+            await self._delete(sequence)
+            await asyncio.to_thread(self.log.blanked, event_ids)
 
     async def _lane(self, lane: Sequence[Pending], published: list[tuple[Pending, int, bool]]) -> None:
         for event in lane:

@@ -73,6 +73,7 @@ events = Table(
 )
 Index("ix_events_position", events.c.position, unique=True)
 Index("ix_events_unpublished", events.c.position, postgresql_where=text("published_at IS NULL"))
+Index("ix_events_to_blank", events.c.position, postgresql_where=text("erased AND blanked_at IS NULL"))
 Index("ix_events_stream_seq", events.c.stream_seq)
 Index("ix_events_subject", events.c.tenant_id, events.c.subject_id)
 

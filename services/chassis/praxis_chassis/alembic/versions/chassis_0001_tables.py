@@ -115,6 +115,13 @@ def upgrade() -> None:
     op.create_index("ix_events_stream_seq", "events", ["stream_seq"], unique=False)
     op.create_index("ix_events_subject", "events", ["tenant_id", "subject_id"], unique=False)
     op.create_index(
+        "ix_events_to_blank",
+        "events",
+        ["position"],
+        unique=False,
+        postgresql_where=sa.text("erased AND blanked_at IS NULL"),
+    )
+    op.create_index(
         "ix_events_unpublished", "events", ["position"], unique=False, postgresql_where=sa.text("published_at IS NULL")
     )
     op.create_table(
