@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import pwd
@@ -120,6 +121,8 @@ class Postgres:
         if self._child is not None:
             stop(self._child, self.program())
             self._child = None
+            with contextlib.suppress(OSError):
+                self.sockets.rmdir()
 
     def await_predecessor(self) -> None:
         """Let the server of a launcher that was just killed finish before a new one starts."""
