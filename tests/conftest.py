@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.platform import Platform
@@ -19,6 +19,10 @@ from praxis_chassis.tokens import make_key_pair
 from praxis_local.nats import Nats
 from praxis_local.postgres import Postgres
 from praxis_local.provision import DATABASES, provision
+
+if TYPE_CHECKING:
+    from support.front_door import FrontDoor
+    from support.practice_day import Lived
 
 
 @pytest.fixture(scope="session")
@@ -77,3 +81,25 @@ def claims(running: Callable[..., ServiceUnderTest]) -> ServiceUnderTest:
 def reporting(running: Callable[..., ServiceUnderTest]) -> ServiceUnderTest:
     """The reporting service, running."""
     return running("reporting")
+
+
+@pytest.fixture(scope="session")
+def front_door(platform: Platform, running: Callable[..., ServiceUnderTest]) -> Iterator[FrontDoor]:
+    """The gateway, listening, in front of all five services."""
+    from support.front_door import opened
+
+    with opened(platform, running) as door:
+        yield door
+
+
+@pytest.fixture(scope="session")
+def lived(front_door: FrontDoor) -> Iterator[Lived]:
+    """A practice that has called every operation of the public API, and what was said."""
+    from support.practice_day import Day, Lived, read_everything
+
+    tenant_id, diary = front_door.newcomer()
+    day = Day.begin(diary, "Quokkaberry")
+    day.run()
+    read_everything(diary, front_door.description())
+    yield Lived(tenant_id, day.mark, diary, day)
+    diary.close()

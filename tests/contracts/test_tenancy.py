@@ -1,0 +1,233 @@
+"""Another practice's token never sees a row: over every RPC of every service, and in every table below them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from google.api import annotations_pb2
+from google.protobuf import descriptor_pool
+from sqlalchemy import text
+from support.front_door import ID, SERVICES, Diary, Exchange, FrontDoor, route_pattern
+from support.practice_day import Lived
+
+from praxis_chassis.boundary import Method
+from praxis_chassis.tables import METADATA
+from praxis_chassis.testing import Refused, ServiceUnderTest, TenantUnderTest
+
+OWN_MARK = "Wombatapple"
+THREADS, TRANSACTIONS_PER_SERVICE = 8, 600
+# Code lists that are the same for everybody.
+SHARED = {"ListSpecies", "ListPlacesOfService", "ListDiagnosisCodes", "GetDiagnosisCode"}
+
+
+@dataclass(frozen=True)
+class Route:
+    """A public RPC and where it is reached."""
+
+    service: str
+    name: str
+    verb: str
+    pattern: re.Pattern[str]
+
+    def matches(self, exchange: Exchange) -> bool:
+        return exchange.method == self.verb and bool(self.pattern.fullmatch(exchange.path))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stranger got for a request that the practice had answered."""
+
+    exchange: Exchange
+    response: httpx.Response
+
+    @property
+    def told(self) -> str:
+        return self.response.content.decode(errors="replace")
+
+
+def route_of(service: str, method: Method) -> Route | None:
+    """Return where an RPC is reached, or None when it is internal."""
+    described = descriptor_pool.Default().FindMethodByName(method.full_name.replace("/", "."))
+    rule = described.GetOptions().Extensions[annotations_pb2.http]
+    verb = rule.WhichOneof("pattern")
+    return Route(service, method.name, verb.upper(), route_pattern(getattr(rule, verb))) if verb else None
+
+
+def methods(door: FrontDoor) -> Iterator[tuple[str, Method]]:
+    for service in SERVICES:
+        for method in door.services[service].methods.values():
+            yield service, method
+
+
+@pytest.fixture(scope="module")
+def routes(front_door: FrontDoor) -> list[Route]:
+    found = [route_of(service, method) for service, method in methods(front_door)]
+    return [route for route in found if route]
+
+
+@pytest.fixture(scope="module")
+def stranger(front_door: FrontDoor) -> Iterator[tuple[UUID, Diary]]:
+    """The owner of another practice, who may do everything there."""
+    tenant_id, diary = front_door.newcomer()
+    with closing(diary):
+        yield tenant_id, diary
+
+
+@pytest.fixture(scope="module")
+def outcomes(lived: Lived, routes: list[Route], stranger: tuple[UUID, Diary]) -> dict[str, list[Outcome]]:
+    """Send every request of the practice again with the stranger's token and a name of the stranger's own."""
+    client = stranger[1].client
+    chosen = [
+        (f"{route.service}.{route.name}", exchange.renamed(lived.mark, OWN_MARK))
+        for exchange in list(lived.diary.exchanges)
+        for route in routes
+        if route.matches(exchange)
+    ]
+    with ThreadPoolExecutor(THREADS) as pool:
+        responses = pool.map(lambda each: each[1].again(client), chosen)
+    found: dict[str, list[Outcome]] = {}
+    for (name, exchange), response in zip(chosen, responses, strict=True):
+        found.setdefault(name, []).append(Outcome(exchange, response))
+    return found
+
+
+def test_every_public_rpc_has_a_call_that_succeeds(routes: list[Route], lived: Lived) -> None:
+    reached, whole = Counter[str](), Counter[str]()
+    for route in routes:
+        whole[route.service] += 1
+        reached[route.service] += any(route.matches(exchange) for exchange in lived.diary.exchanges)
+    for service in SERVICES:
+        print(f"{service:12} {reached[service]:3} of {whole[service]:3} public RPCs have a positive twin")
+    assert reached == whole
+
+
+def test_a_stranger_is_refused_wherever_a_request_names_something(
+    outcomes: dict[str, list[Outcome]], lived: Lived
+) -> None:
+    known, refused, empty, wrong = lived.diary.ids, 0, 0, []
+    for name, tried in outcomes.items():
+        for outcome in tried:
+            if not outcome.exchange.ids & known:
+                continue
+            refused += 400 <= outcome.response.status_code < 500
+            empty += outcome.response.status_code == 200
+            if not _kept_out(outcome, known):
+                wrong.append(f"{name} {outcome.exchange.path} {outcome.response.status_code} {outcome.told[:300]}")
+    print(f"{refused} requests with foreign ids were refused, {empty} found nothing")
+    assert not wrong, "\n".join(wrong)
+    assert refused > len(outcomes) / 2
+
+
+def test_no_answer_to_a_stranger_holds_an_id_or_a_word_of_the_practice(
+    outcomes: dict[str, list[Outcome]], lived: Lived
+) -> None:
+    assert outcomes
+    known, wrong = lived.diary.ids, []
+    for name, tried in outcomes.items():
+        for outcome in tried:
+            ids = set(ID.findall(outcome.told)) & known - outcome.exchange.ids
+            if ids or lived.mark.lower() in outcome.told.lower():
+                wrong.append(f"{name} {outcome.exchange.path}: {outcome.told[:300]}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_lists_are_empty_for_a_newcomer(front_door: FrontDoor, routes: list[Route], lived: Lived) -> None:
+    """A practice that has just begun sees no item in any list that the other practice has filled."""
+    _, newcomer = front_door.newcomer()
+    checked = 0
+    with closing(newcomer):
+        for route in routes:
+            if not route.name.startswith("List") or route.name in SHARED:
+                continue
+            mine = next((each for each in lived.diary.exchanges if route.matches(each) and _items(each.reply)), None)
+            if mine is None:
+                continue
+            response = Exchange("GET", mine.path, "", {}, b"", b"").again(newcomer.client)
+            assert response.status_code == 404 or not _items(response.content), (route.name, response.text[:300])
+            checked += 1
+    print(f"{checked} lists hold items of one practice and none of the other")
+    assert checked > 25
+
+
+def test_internal_rpcs_are_closed_to_strangers(front_door: FrontDoor, stranger: tuple[UUID, Diary]) -> None:
+    """RPCs without a route answer only the callers that their contract names."""
+    for service, method in methods(front_door):
+        if route_of(service, method) or not method.policy.callers or "gateway" in method.policy.callers:
+            continue
+        tenant = front_door.services[service].tenant(stranger[0])
+        with pytest.raises(Refused, match=r"PERMISSION_DENIED|UNIMPLEMENTED|UNAUTHENTICATED"):
+            tenant.call(method.name, method.request())
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_table_shows_a_foreign_row(
+    front_door: FrontDoor, lived: Lived, stranger: tuple[UUID, Diary], service: str
+) -> None:
+    under = front_door.services[service]
+    theirs, filled = under.tenant(stranger[0]), 0
+    for table in tenant_tables(under):
+        rows = text(f"SELECT count(*) FROM {table} WHERE tenant_id = :tenant")
+        with under.tenant(lived.tenant_id).session() as session:
+            filled += session.execute(rows, {"tenant": lived.tenant_id}).scalar_one() > 0
+        with theirs.session() as session:
+            assert session.execute(rows, {"tenant": lived.tenant_id}).scalar_one() == 0, table
+    assert filled > len(tenant_tables(under)) / 3, f"only {filled} tables hold rows of the practice"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_pooled_connections_never_keep_a_tenant(
+    front_door: FrontDoor, lived: Lived, stranger: tuple[UUID, Diary], service: str
+) -> None:
+    """Many short transactions of both practices on one pool, eight at a time: no row of the other one, ever."""
+    under = front_door.services[service]
+    tenants = [under.tenant(lived.tenant_id), under.tenant(stranger[0])]
+    parts = [
+        f"SELECT tenant_id = :tenant AS mine, count(*) AS rows FROM {table} GROUP BY 1"
+        for table in tenant_tables(under)
+    ]
+    query = text(f"SELECT mine, sum(rows) FROM ({' UNION ALL '.join(parts)}) AS counted GROUP BY 1")
+
+    def seen(number: int) -> dict[bool, Any]:
+        return _seen(tenants[number % 2], query)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        counts = list(pool.map(seen, range(TRANSACTIONS_PER_SERVICE)))
+    assert not [found for found in counts if False in found]
+    assert all(found.get(True) for found in counts[::2])
+
+
+def tenant_tables(under: ServiceUnderTest) -> list[str]:
+    tables = {**METADATA.tables, **under.service.metadata.tables}.values()
+    return sorted(table.name for table in tables if not table.info.get("global"))
+
+
+def _seen(tenant: TenantUnderTest, query: Any) -> dict[bool, Any]:
+    with tenant.session() as session:
+        return {bool(mine): rows for mine, rows in session.execute(query, {"tenant": tenant.id})}
+
+
+def _kept_out(outcome: Outcome, known: set[str]) -> bool:
+    """Tell whether a request that names something was refused, or found nothing."""
+    status = outcome.response.status_code
+    if 400 <= status < 500:
+        return True
+    return outcome.exchange.method == "GET" and status == 200 and not set(ID.findall(outcome.told)) & known
+
+
+def _items(reply: bytes) -> list[Any]:
+    """Return the items of the answer of a list."""
+    try:
+        answer = json.loads(reply)
+    except ValueError:
+        return []
+    return next((value for value in answer.values() if isinstance(value, list)), [])

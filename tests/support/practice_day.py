@@ -1,0 +1,394 @@
+"""One practice calls every operation of the public API at least once, with data that belongs together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock_time
+from itertools import count
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from support.front_door import PASSWORD, Diary
+from tests.claims.edi.remittance_writer import File, Paid, PaidClaim, PaidLine
+
+from praxis_local.api_client import ApiProblem
+from praxis_local.demo.directory import Desk, Practice, set_up_directory
+from praxis_local.demo.practices import PRACTICES
+
+Json = dict[str, Any]
+MIXED = next(spec for spec in PRACTICES if spec.kind == "mixed")
+
+
+def dollars(amount: str) -> Json:
+    return {"currency_code": "USD", "amount": amount}
+
+
+def cents(money: Mapping[str, str]) -> int:
+    return round(float(money["amount"]) * 100)
+
+
+@dataclass
+class Day:
+    """What the practice has, as far as the next step needs it."""
+
+    api: Diary
+    practice: Practice
+    mark: str
+    numbers: Any = field(default_factory=lambda: count(1))
+
+    @classmethod
+    def begin(cls, api: Diary, mark: str) -> Day:
+        """Set a mixed practice up; `mark` is a word that stands in its texts and nowhere else."""
+        return cls(api, set_up_directory(api, MIXED, datetime.now(UTC).date()), mark)
+
+    @property
+    def people_desk(self) -> Desk:
+        return self.practice.desks_for("human")[0]
+
+    @property
+    def today(self) -> date:
+        return datetime.now(UTC).astimezone(ZoneInfo(self.people_desk.place.time_zone)).date()
+
+    def make(self, path: str, body: Json, etag: str = "") -> Json:
+        return self.api.post(path, body, name=f"{next(self.numbers)}", etag=etag)
+
+    def change(self, path: str, **values: Any) -> Json:
+        """Change a resource that has just been read."""
+        return self.api.patch(path, values, etag=self.api.get(path)["etag"])
+
+    def moment(self, days: int, hour: int) -> str:
+        """Return a wall time at the desk on a weekday, so many days away or a little further."""
+        day = self.today + timedelta(days=days)
+        while day.weekday() > 4:
+            day += timedelta(days=1 if days > 0 else -1)
+        local = datetime.combine(day, clock_time(hour), ZoneInfo(self.people_desk.place.time_zone))
+        return local.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+    def run(self) -> None:
+        """Live through everything."""
+        directory(self)
+        patient, animal = patients(self)
+        calendar(self, patient)
+        encounter = billing(self, patient, animal)
+        claims(self, patient, encounter)
+        reports(self)
+        people(self)
+
+
+@dataclass(frozen=True)
+class Lived:
+    """A practice whose day is over: its tenant, the word that stands in its texts, and all that was said."""
+
+    tenant_id: UUID
+    mark: str
+    diary: Diary
+    day: Day
+
+
+def directory(day: Day) -> None:
+    """Change what was set up, and add referrers and closures."""
+    place = day.people_desk.location_id
+    referrer = day.make("/v1/referrers", {"organization_name": f"{day.mark} Cardiology"})
+    day.change(f"/v1/referrers/{referrer['id']}", specialty="Cardiology")
+    closure = {"location_id": place, "start_time": day.moment(30, 8), "end_time": day.moment(30, 12)}
+    closed = day.make("/v1/closures", {**closure, "reason": day.mark})
+    day.change(f"/v1/closures/{closed['id']}", reason=f"{day.mark} training")
+    changes: dict[str, Json] = {
+        "practices": {"legal_name": f"{day.mark} Incorporated"},
+        "locations": {"phone": "+17855550199"},
+        "practitioners": {"specialty": f"{day.mark} medicine"},
+        "resources": {"color": "#112233"},
+        "templates": {"name": f"{day.mark} hours"},
+        "catalogItems": {"name": f"{day.mark} visit"},
+        "feeSchedules": {"name": f"{day.mark} fees"},
+        "taxRates": {"name": f"{day.mark} tax"},
+        "appointmentTypes": {"color": "#445566"},
+        "payers": {"phone": "+17855550198"},
+    }
+    for collection, values in changes.items():
+        listed = day.api.get(f"/v1/{collection}")
+        first = next(items for items in listed.values() if isinstance(items, list))[0]
+        day.change(f"/v1/{collection}/{first['id']}", **values)
+
+
+def person(day: Day, given: str) -> Json:
+    """Return somebody whom claims accept."""
+    address = {
+        "use": "home", "lines": ["5 Birch Avenue"], "city": "Lawrence", "state": "KS", "postal_code": "66044-2417",
+        "country_code": "US",
+    }  # fmt: skip
+    return {
+        "name": {"use": "official", "given": [given], "family": day.mark}, "birth_date": "1984-03-09",
+        "sex": "female", "addresses": [address],
+    }  # fmt: skip
+
+
+def answers(party: str, role: str, share: int) -> Json:
+    return {"party_id": party, "role": role, "share_basis_points": share, "may_consent": True}
+
+
+def patients(day: Day) -> tuple[str, str]:
+    """Register people and an animal, and let each verb happen to one of them."""
+    party = day.make("/v1/parties", {"person": {"name": {"given": ["Oda"], "family": day.mark}}})
+    other = day.make("/v1/parties", {"organization": {"name": f"{day.mark} Farm"}})
+    day.change(f"/v1/parties/{party['id']}", language="es")
+    patient, late, gone = (
+        day.make("/v1/patients", {"human": person(day, given)})["patient"] for given in ("Una", "Ida", "Eve")
+    )
+    animal = day.make(
+        "/v1/patients",
+        {
+            "animal": {"name": day.mark, "species_code": "dog"},
+            "responsibilities": [answers(party["id"], "owner", 10000)],
+        },
+    )["patient"]
+    path = f"/v1/patients/{animal['id']}"
+    owners = [answers(party["id"], "owner", 6000), answers(other["id"], "co_owner", 4000)]
+    day.make(f"{path}:changeResponsibilities", {"responsibilities": owners}, day.api.get(path)["etag"])
+    day.make(f"{path}:deactivate", {})
+    day.make(f"{path}:reactivate", {})
+    day.change(path, tags=[day.mark.lower()])
+    day.make(f"/v1/patients/{late['id']}:markDeceased", {"deceased_date": day.today.isoformat()})
+    day.make(
+        f"/v1/patients/{gone['id']}:erase",
+        {"reason": "Asked for it"},
+        day.api.get(f"/v1/patients/{gone['id']}")["etag"],
+    )
+    cover(day, patient["id"], 1, f"PAID-{day.mark}")
+    ended = cover(day, patient["id"], 2, f"COPAY-{day.mark}")
+    day.change(f"/v1/coverages/{ended['id']}", plan_name=day.mark)
+    day.make(f"/v1/coverages/{ended['id']}:end", {"to_date": (day.today - timedelta(days=300)).isoformat()})
+    return patient["id"], animal["id"]
+
+
+def cover(day: Day, patient: str, rank: int, member: str, payer: str = "") -> Json:
+    """Add an insurance."""
+    return day.make(
+        "/v1/coverages",
+        {
+            "patient_id": patient, "kind": "medical", "rank": rank, "member_id": member,
+            "payer_id": payer or day.practice.payer_ids[0], "subscriber_relationship": "self",
+            "from_date": (day.today - timedelta(days=400)).isoformat(), "group_number": "G100",
+        },
+    )  # fmt: skip
+
+
+def calendar(day: Day, patient: str) -> None:
+    """Book, move, cancel, miss, and bring a patient through."""
+    desk = day.people_desk
+    visit_type = next(identifier for kind, identifier in day.practice.visit_types if "human" in kind.patient_kinds)
+    span = {"from_time": day.moment(3, 8), "until_time": day.moment(3, 17)}
+    day.make("/v1/appointments:findSlots", {"appointment_type_id": visit_type, **span})
+
+    def book(start: str) -> str:
+        body = {
+            "patient_id": patient, "appointment_type_id": visit_type, "location_id": desk.location_id,
+            "start_time": start, "resource_ids": [desk.resource_id], "notes": day.mark,
+        }  # fmt: skip
+        return f"/v1/appointments/{day.make('/v1/appointments', body)['id']}"
+
+    moved, missed, seen = book(day.moment(3, 9)), book(day.moment(-3, 9)), book(day.moment(-3, 14))
+    day.make(f"{moved}:confirm", {})
+    day.change(moved, notes=f"{day.mark} rings twice")
+    day.make(f"{moved}:reschedule", {"start_time": day.moment(3, 14)})
+    day.make(f"{moved}:cancel", {"by": "patient", "reason": day.mark})
+    day.make(f"{missed}:markNoShow", {})
+    visit = f"/v1/visits/{day.make(f'{seen}:arrive', {})['id']}"
+    day.make(f"{visit}:room", {"room_id": day.practice.rooms[desk.location_id]})
+    day.make(f"{visit}:startTech", {})
+    day.make(f"{visit}:startClinician", {"practitioner_id": desk.practitioner_id})
+    day.make(f"{visit}:readyForCheckout", {})
+    day.make(f"{visit}:complete", {})
+    walked_in = day.make("/v1/visits", {"patient_id": patient, "location_id": desk.location_id, "reason": day.mark})
+    day.make(f"/v1/visits/{walked_in['id']}:leave", {})
+
+
+def encounter_body(day: Day, desk: Desk, patient: str, *codes: str, **more: Any) -> Json:
+    pointers = {"diagnosis_pointers": [1]} if desk.clinician.treats == "human" else {}
+    diagnoses = {"diagnoses": ["J06.9"]} if pointers else {}
+    charges = [{"catalog_item_id": day.practice.items[code], "units": "1", **pointers} for code in codes]
+    return {
+        "patient_id": patient, "service_date": (day.today - timedelta(days=20)).isoformat(), "charges": charges,
+        "location_id": desk.location_id, "rendering_practitioner_id": desk.practitioner_id, **diagnoses, **more,
+    }  # fmt: skip
+
+
+def billing(day: Day, patient: str, animal: str) -> Json:
+    """Charge, pay, adjust, transfer and state; return the encounter that an insurer owes."""
+    desk, animals = day.people_desk, day.practice.desks_for("animal")[0]
+    insured = encounter_body(day, desk, patient, "99213", "93000")
+    day.make("/v1/encounters:preview", insured)
+    encounter = day.make("/v1/encounters", insured)
+    owed = day.make("/v1/encounters", encounter_body(day, desk, patient, "99214", "36415", self_pay=True))
+    day.make("/v1/encounters", encounter_body(day, animals, animal, "EXAM", "VAC-RAB"))
+    wrong = day.make("/v1/encounters", encounter_body(day, desk, patient, "99212", self_pay=True))
+    day.make(f"/v1/encounters/{wrong['id']}:reverse", {"reason": day.mark}, wrong["etag"])
+    shares = [charge["shares"][0] for charge in owed["charges"]]
+    money(day, shares)
+    accounts(day, owed, shares[0])
+    return encounter
+
+
+def money(day: Day, shares: list[Json]) -> None:
+    """Pay at the desk and take something off, forth and back."""
+    account = shares[0]["account_id"]
+    body = {"payer_kind": "account", "account_id": account, "method": "card", "allocation_policy": "none"}
+    paid, mistaken = (day.make("/v1/payments", {**body, "amount": dollars("30.00")}) for _ in range(2))
+    listed = {"policy": "listed", "allocations": [{"share_id": shares[0]["id"], "amount": dollars("10.00")}]}
+    day.make(f"/v1/payments/{paid['id']}:allocate", listed, paid["etag"])
+    day.make(f"/v1/payments/{mistaken['id']}:reverse", {"reason": day.mark}, mistaken["etag"])
+    off = {"share_id": shares[1]["id"], "reason": "courtesy", "amount": dollars("2.00"), "note": day.mark}
+    kept, taken_back = (day.make("/v1/adjustments", off) for _ in range(2))
+    assert kept["id"] != taken_back["id"]
+    day.make(f"/v1/adjustments/{taken_back['id']}:reverse", {"reason": day.mark}, taken_back["etag"])
+
+
+def accounts(day: Day, encounter: Json, share: Json) -> None:
+    """Let another account take a part over, and write a statement."""
+    employer = day.make("/v1/parties", {"organization": {"name": f"{day.mark} Works"}})
+    account = day.make("/v1/accounts", {"party_id": employer["id"]})
+    day.change(f"/v1/accounts/{account['id']}", terms_days=10)
+    path = f"/v1/encounters/{encounter['id']}"
+    move = {"share_id": share["id"], "amount": dollars("5.00"), "to_account_id": account["id"], "reason": day.mark}
+    day.make(f"{path}:transferResponsibility", move, day.api.get(path)["etag"])
+    day.make("/v1/statements", {"account_id": account["id"]})
+
+
+def claims(day: Day, patient: str, encounter: Json) -> None:
+    """Hold, release, send and be paid; override a warning; approve a remittance."""
+    claim = claim_of(day, encounter["id"])
+    path = f"/v1/claims/{claim['id']}"
+    day.change(path, prior_authorization_number="AUTH 77")
+    day.make(f"{path}:scrub", {}, day.api.get(path)["etag"])
+    day.make(f"{path}:hold", {"reason": day.mark}, day.api.get(path)["etag"])
+    day.make(f"{path}:release", {}, day.api.get(path)["etag"])
+    day.make("/v1/claims:submit", {"claim_ids": [claim["id"]]})
+    overridden(day)
+    day.change(f"/v1/payers/{day.practice.payer_ids[0]}", approve_remittances=True)
+    uploaded = day.api.upload("/v1/remittanceFiles", remittance(day.api.get(path)), "application/edi-x12")
+    listed = day.api.get("/v1/remittances", remittance_file_id=uploaded["id"])["remittances"]
+    path = f"/v1/remittances/{listed[0]['id']}"
+    waiting = day.api.until(path, lambda reply: reply["state"] == "awaiting_approval")
+    day.make(f"{path}:post", {}, waiting["etag"])
+    day.api.until(path, lambda reply: reply["state"] == "posted")
+    day.api.get("/v1/diagnosisCodes", query="J06")
+    day.api.get("/v1/diagnosisCodes/J06.9")
+
+
+def overridden(day: Day) -> None:
+    """Let a claim through whose member id looks unusual to its payer."""
+    strict = day.make(
+        "/v1/payers",
+        {
+            "name": f"{day.mark} Mutual", "kind": "commercial", "electronic_id": "STRCT01", "filing_limit_days": 365,
+            "claim_filing_indicator": "CI", "member_id_pattern": "[0-9]{9}",
+        },
+    )  # fmt: skip
+    patient = day.make("/v1/patients", {"human": person(day, "Ada")})["patient"]
+    cover(day, patient["id"], 1, f"PAID-{day.mark}", strict["id"])
+    encounter = day.make("/v1/encounters", encounter_body(day, day.people_desk, patient["id"], "99212"))
+    claim = claim_of(day, encounter["id"])
+    finding = next(each for each in claim["findings"] if each["severity"] == "warn")
+    path = f"/v1/claims/{claim['id']}"
+    day.make(f"{path}:override", {"finding_id": finding["id"], "reason": day.mark}, claim["etag"])
+
+
+def claim_of(day: Day, encounter: str) -> Json:
+    """Wait for the claim that an encounter's event makes."""
+
+    def settled(reply: Json) -> bool:
+        return [each["state"] for each in reply.get("claims", [])] not in ([], ["draft"])
+
+    return dict(day.api.until("/v1/claims", settled, encounter_id=encounter)["claims"][0])
+
+
+def remittance(claim: Json) -> bytes:
+    """Return a file in which the payer pays every line as charged."""
+    service_day = claim["service_from_date"].replace("-", "")
+    lines = tuple(
+        PaidLine(
+            line["procedure_code"],
+            cents(line["charge"]),
+            cents(line["charge"]),
+            control_number=line["control_number"],
+            date=service_day,
+        )
+        for line in claim["lines"]
+    )
+    total = cents(claim["charge_amount"])
+    paid = PaidClaim(claim["claim_number"], total, total, lines)
+    return File((Paid((paid,), payer_id="MDWLK01"),)).bytes()
+
+
+def reports(day: Day) -> None:
+    day.api.export({"report": "day_sheet", "format": "csv"})
+
+
+def people(day: Day) -> None:
+    """Invite, change, disable and let in people; make roles and keys; move the clock."""
+    users = [
+        {"user": {"email": f"{day.mark.lower()}-{n}@example.org", "display_name": day.mark, "roles": ["biller"]}}
+        for n in "ab"
+    ]
+    invited = day.make("/v1/users", users[0])
+    guest = Diary(day.api.url, "", day.mark)
+    guest.post("/v1/users:acceptInvitation", {"invitation_token": invited["invitation_token"], "password": PASSWORD})
+    kim = day.api.post("/v1/users", {**users[1], "password": PASSWORD})["user"]
+    login = guest.post("/v1/sessions", {"email": users[1]["user"]["email"], "password": PASSWORD})
+    own = Diary(day.api.url, login["token"], day.mark)
+    own.post("/v1/users:changePassword", {"current_password": PASSWORD, "new_password": f"{PASSWORD}-2"})
+    again = guest.post("/v1/sessions", {"email": users[1]["user"]["email"], "password": f"{PASSWORD}-2"})
+    leaving = Diary(day.api.url, again["token"], day.mark)
+    leaving.delete("/v1/sessions/current")
+    path = f"/v1/users/{kim['id']}"
+    day.change(path, display_name=f"{day.mark} Kim")
+    day.make(f"{path}:setRoles", {"roles": ["front_desk"]}, day.api.get(path)["etag"])
+    day.make(f"{path}:disable", {}, day.api.get(path)["etag"])
+    day.make(f"{path}:enable", {}, day.api.get(path)["etag"])
+    day.api.post(f"{path}:resetPassword", {})
+    role = day.make("/v1/roles", {"name": "greeter", "title": day.mark, "permissions": ["patients.patients.read"]})
+    day.change(f"/v1/roles/{role['id']}", title=f"{day.mark} greeter")
+    day.make(f"/v1/roles/{role['id']}:retire", {}, day.api.get(f"/v1/roles/{role['id']}")["etag"])
+    key = day.api.post("/v1/apiKeys", {"title": day.mark, "scopes": ["patients.*.read"]})
+    day.api.post(f"/v1/apiKeys/{key['id']}:revoke", {})
+    day.change("/v1/tenants/current", name=f"{day.mark} group")
+    day.make("/v1/test/clock:advance", {"seconds": 60})
+    for each in (guest, own, leaving):
+        day.api.exchanges.extend(each.exchanges)
+        each.close()
+
+
+def read_everything(api: Diary, description: Json) -> None:
+    """Call every reading operation, with ids that the collections hold."""
+    for path, operations in description["paths"].items():
+        if "get" not in operations:
+            continue
+        collection = path.partition("/{")[0]
+        identifiers = [""] if "{" not in path else _identifiers(api, collection)
+        for identifier in identifiers:
+            try:
+                api.download(path.partition("/{")[0] + _rest(path, identifier))
+            except (ApiProblem, AssertionError):
+                continue
+            break
+
+
+def _identifiers(api: Diary, collection: str) -> list[str]:
+    """Return ids of a collection as its list tells them, or as its creations did where it has no list."""
+    try:
+        listed = api.get(collection)
+    except ApiProblem:
+        created = [each for each in api.exchanges if (each.method, each.path) == ("POST", collection)]
+        return [json.loads(each.reply)["id"] for each in created]
+    items = next((items for items in listed.values() if isinstance(items, list)), [])
+    return [item.get("id") or item.get("code", "") for item in items]
+
+
+def _rest(path: str, identifier: str) -> str:
+    if "{" not in path:
+        return ""
+    return f"/{identifier}{path.partition('}')[2]}"
