@@ -58,7 +58,8 @@ def generate(out: pathlib.Path) -> None:
     base = [f"--descriptor_set_in={known}"]
     plugins = pathlib.Path(sys.executable).parent
     stub, grpc_stub = (
-        shutil.which(name, path=str(plugins)) or shutil.which(name) for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
+        shutil.which(name, path=str(plugins)) or shutil.which(name)
+        for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
     )
     typed = []
     if stub and grpc_stub:

@@ -53,14 +53,17 @@ class Api(ApiClient):
 
     def until(self, path: str, holds: Callable[[dict[str, Any]], bool], **parameters: Any) -> dict[str, Any]:
         """Read until what is read holds, because events take a moment."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            reply = self.get(path, **parameters)
-            if holds(reply):
-                return reply
-            assert time.monotonic() < deadline, f"{path} {parameters} stays at {reply}"
-            time.sleep(0.2)
+        return eventually(lambda: self.get(path, **parameters), holds)
 
     def _whole(self, reply: httpx.Response) -> bytes:
         assert reply.status_code == 200, f"{reply.request.url} answered {reply.status_code}: {reply.text[:600]}"
         return reply.content
+
+
+def eventually(read: Callable[[], dict[str, Any]], holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Read again and again until what is read holds, and return it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds(reply := read()):
+        assert time.monotonic() < deadline, f"stays at {reply}"
+        time.sleep(0.2)
+    return reply

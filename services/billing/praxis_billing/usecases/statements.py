@@ -25,7 +25,7 @@ from praxis_chassis.numbers import next_number
 from praxis_chassis.types import Money, new_id
 
 LETTER_COUNTRIES = {"", "US", "CA", "MX", "PH", "CL", "CO"}
-COLUMNS = ("DATE", "PATIENT", "SERVICE", "CHARGE", "INSURANCE", "ADJUSTED", "PAID", "OWED")
+COLUMNS = ("DATE", "PATIENT", "SERVICE", "CHARGE", "INSURANCE", "ADJUSTED", "SHARE", "PAID", "OWED")
 TEXTS = (
     "title",
     "amount_due",
@@ -171,6 +171,7 @@ def _line(item: OpenCharge, wording: Wording) -> dict[str, str]:
         "charged": wording.money(facts.charged),
         "insurer_paid": wording.money(facts.insurer_paid),
         "adjusted": wording.money(facts.contractual + facts.written_off),
+        "share": wording.money(facts.assigned),
         "paid": wording.money(facts.paid),
         "owed": wording.money(facts.open),
     }

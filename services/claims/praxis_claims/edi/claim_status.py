@@ -100,9 +100,7 @@ class StatusReport(NamedTuple):
 class StatusReportBuilder:
     """Collects one 277CA; segments after an SVC belong to that line until the next SVC or HL."""
 
-    def __init__(
-        self, provenance: Provenance, number: int, component: str, cents: CentsMemo, dates: DateMemo
-    ) -> None:
+    def __init__(self, provenance: Provenance, number: int, component: str, cents: CentsMemo, dates: DateMemo) -> None:
         self._provenance, self._number, self._component = provenance, number, component
         self._cents, self._dates = cents, dates
         self._reference = ""

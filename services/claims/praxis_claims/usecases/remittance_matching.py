@@ -44,9 +44,7 @@ def find_claims(session: Session, payments: Sequence[ClaimPayment]) -> list[Matc
     return [Match(claims[entry[0]], entry[1]) if entry else None for entry in found]
 
 
-def _find_by_service(
-    session: Session, payments: Sequence[ClaimPayment], found: list[tuple[UUID, str] | None]
-) -> None:
+def _find_by_service(session: Session, payments: Sequence[ClaimPayment], found: list[tuple[UUID, str] | None]) -> None:
     """Fill in what only member, day and charge tell, where exactly one claim fits."""
     unknown = {index: _service(payments[index]) for index, entry in enumerate(found) if entry is None}
     services = {service for service in unknown.values() if service}

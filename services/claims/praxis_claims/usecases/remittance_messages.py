@@ -42,9 +42,7 @@ def finding(found: Finding) -> remittance_pb2.RemittanceFinding:
     )
 
 
-def adjustments(
-    given: Iterable[Adjustment], contractual: Collection[str]
-) -> list[remittance_pb2.RemittanceAdjustment]:
+def adjustments(given: Iterable[Adjustment], contractual: Collection[str]) -> list[remittance_pb2.RemittanceAdjustment]:
     """Return adjustments as received, each with what billing is asked to do."""
     return [
         remittance_pb2.RemittanceAdjustment(
