@@ -77,10 +77,9 @@ def generate(out: pathlib.Path) -> None:
         [*base, *roots, "--include_imports", "--include_source_info", f"--descriptor_set_out={descriptors}", *sources()]
     )
     known.unlink()
-    for folder in {p.parent for p in (out / "praxis").rglob("*_pb2.py")}:
-        while folder != out:
-            (folder / "__init__.py").touch()
-            folder = folder.parent
+    inside = [out / "praxis", *(path for path in (out / "praxis").rglob("*") if path.is_dir())]
+    for folder in inside:
+        (folder / "__init__.py").touch()
     (out / "buf" / "__init__.py").touch()
     (out / "buf" / "validate" / "__init__.py").touch()
 

@@ -68,7 +68,7 @@ def test_a_statement_can_be_read_by_eye_and_by_machine(practice: Practice) -> No
     assert root["/MarkInfo"]["/Marked"]
     assert made.number in (reader.metadata.title or "") if reader.metadata else False
     kinds = tags(reader)
-    assert kinds.count("/TH") == 8 + 6
+    assert kinds.count("/TH") == 9 + 6
     assert kinds.count("/TR") >= 4
     assert "/H1" in kinds
     text = " ".join(page.extract_text() for page in reader.pages)

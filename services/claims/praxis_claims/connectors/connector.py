@@ -28,5 +28,5 @@ class Connector(Protocol):
         ...
 
     def put_away(self, arrival: Arrival) -> None:
-        """Move a file that was stored out of the way; one that is gone already is no error."""
+        """Remove a file that was stored; one that is gone already is no error."""
         ...

@@ -1,4 +1,4 @@
-"""A clearinghouse behind folders: `in` for our files, `out/<kind>` for answers, `done/<kind>` for what was stored."""
+"""A clearinghouse behind folders: `in` for our files, `out/<kind>` for answers until they are stored."""
 
 from __future__ import annotations
 
@@ -37,11 +37,8 @@ class DropFolder:
                     yield Arrival(kind, path.name, path.read_bytes())
 
     def put_away(self, arrival: Arrival) -> None:
-        target = self.root / "done" / arrival.kind / arrival.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        source = self.root / "out" / arrival.kind / arrival.name
-        if source.exists():
-            source.replace(target)
+        # The sealed copy is the only one, because a second one in clear would outlive an erasure.
+        (self.root / "out" / arrival.kind / arrival.name).unlink(missing_ok=True)
 
 
 def _readable(path: Path) -> bool:
