@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from support.system import System, attached, existing_home, started
 from tests.journeys.clinic import Clinic, open_clinic
+from tests.support.system import System, attached, existing_home, started
 
 
 @pytest.fixture(scope="session")

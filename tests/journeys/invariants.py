@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 
 from tests.journeys import money
 from tests.journeys.clinic import Clinic, amount, coined
@@ -50,7 +51,7 @@ def reservations_never_overlap(clinic: Clinic) -> None:
         ON (a.tenant_id, a.resource_id, a.lane) = (b.tenant_id, b.resource_id, b.lane)
         AND a.id < b.id AND a.during && b.during WHERE a.live AND b.live AND a.tenant_id = %s
     """
-    assert clinic.system.rows("scheduling", query, clinic.tenant_id) == []
+    assert clinic.system.rows("scheduling", query, [clinic.tenant_id]) == []
 
 
 def receivables_agree(clinic: Clinic) -> None:
@@ -69,20 +70,20 @@ def events_are_complete(clinic: Clinic) -> None:
     for database in DATABASES:
         _published(clinic, database)
         _gapless(clinic, database)
-        assert clinic.system.rows(database, "SELECT 1 FROM dead_letters WHERE tenant_id = %s", clinic.tenant_id) == []
+        assert clinic.system.rows(database, "SELECT 1 FROM dead_letters WHERE tenant_id = %s", [clinic.tenant_id]) == []
 
 
 def _published(clinic: Clinic, database: str) -> None:
     query = "SELECT id FROM events WHERE tenant_id = %s AND published_at IS NULL"
     deadline = time.monotonic() + OUTBOX_SECONDS
-    while clinic.system.rows(database, query, clinic.tenant_id):
+    while clinic.system.rows(database, query, [clinic.tenant_id]):
         assert time.monotonic() < deadline, f"the outbox of {database} does not drain"
         time.sleep(0.2)
 
 
 def _gapless(clinic: Clinic, database: str) -> None:
     query = "SELECT tenant_sequence, aggregate, aggregate_id, version FROM events WHERE tenant_id = %s"
-    rows = clinic.system.rows(database, query, clinic.tenant_id)
+    rows = clinic.system.rows(database, query, [clinic.tenant_id])
     assert sorted(row[0] for row in rows) == list(range(1, len(rows) + 1)), database
     versions: dict[object, list[int]] = defaultdict(list)
     for _, aggregate, identifier, version in rows:
@@ -100,7 +101,9 @@ def nothing_private_is_told(clinic: Clinic) -> None:
     assert told == []
     for database in DATABASES:
         columns = "concat_ws(' ', subject, actor, origin, correlation_id, causation_id, type)"
-        subjects = clinic.system.rows(database, f"SELECT {columns} FROM events WHERE tenant_id = %s", clinic.tenant_id)
+        subjects = clinic.system.rows(
+            database, f"SELECT {columns} FROM events WHERE tenant_id = %s", [clinic.tenant_id]
+        )
         assert not [row for row in subjects for word in clinic.private if word in row[0]]
 
 
@@ -123,11 +126,12 @@ def _first(rows: list[dict[str, str]], today: date) -> date:
 def repeating_changes_nothing(clinic: Clinic) -> None:
     """I11."""
     body, key = {"person": {"name": {"given": ["Ida"], "family": coined("Repeat")}}}, coined("key")
-    first = clinic.front_desk.post("/v1/parties", body, name=key)
-    assert not clinic.front_desk.replayed
-    second = clinic.front_desk.post("/v1/parties", body, name=key)
-    assert clinic.front_desk.replayed
-    assert second == first
+    answers, replayed = [], []
+    for _ in range(2):
+        answers.append(clinic.front_desk.post("/v1/parties", body, name=key))
+        replayed.append(clinic.front_desk.replayed)
+    assert replayed == [False, True]
+    assert answers[0] == answers[1]
     other = {"person": {"name": {"given": ["Eve"], "family": "Other"}}}
     problem = clinic.front_desk.refusal(lambda: clinic.front_desk.post("/v1/parties", other, name=key))
     assert problem.status == 422
@@ -138,5 +142,5 @@ def others_see_nothing(clinic: Clinic, stranger: Clinic) -> None:
     assert len(clinic.paths) > 5
     for path in clinic.paths:
         assert clinic.owner.get(path)["id"]
-        assert stranger.owner.refusal(lambda path=path: stranger.owner.get(path)).status == 404
+        assert stranger.owner.refusal(partial(stranger.owner.get, path)).status == 404
     assert not stranger.owner.get("/v1/patients", query=clinic.private[0]).get("patients")

@@ -7,10 +7,10 @@ from contextlib import closing
 from decimal import Decimal
 
 import pytest
-from support.system import System
 from tests.journeys import money, visits
 from tests.journeys.clinic import Clinic, Json, amount, animal, answers_for, coined, digits, microchip, open_clinic
 from tests.journeys.invariants import hold
+from tests.support.system import System
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from decimal import Decimal
 
 import pytest
 from pypdf import PdfReader
-from support.system import System
 from tests.journeys import claims, money, visits
 from tests.journeys.clinic import Clinic, Json, amount, answers_for, coined, digits, human, npi_is_checked, open_clinic
 from tests.journeys.invariants import hold
+from tests.support.system import System
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from contextlib import closing
 from decimal import Decimal
 
 import pytest
-from support.system import System
 from tests.journeys import claims, money, visits
 from tests.journeys.clinic import Clinic, Json, amount, animal, answers_for, coined, human, microchip, open_clinic
 from tests.journeys.invariants import hold
+from tests.support.system import System
 
 COPAY, DOG_TOTAL = Decimal("20.00"), Decimal("72.25")
 

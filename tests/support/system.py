@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +57,7 @@ class System:
         assert process.returncode == 0, output[-4000:]
         return output
 
-    def rows(self, database: str, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    def rows(self, database: str, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Read a database as its administrator, past the walls between practices."""
         with psycopg.connect(database_url(self.state["admin_url"], database)) as connection:
             return connection.execute(query.encode(), values).fetchall()
