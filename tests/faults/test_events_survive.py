@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 import grpc
+import nats
 import pytest
 from sqlalchemy import func, select, text
 from support.platform import Platform
@@ -24,6 +26,7 @@ from praxis.patients.v1 import patient_pb2, patient_service_pb2
 from praxis_chassis import tables
 from praxis_chassis.context import system_context
 from praxis_chassis.keys import make_keys_file
+from praxis_chassis.messaging import stream_name
 from praxis_chassis.service import Runtime
 from praxis_chassis.settings import Settings
 from praxis_chassis.testing import ServiceUnderTest
@@ -33,6 +36,8 @@ from praxis_local.nats import Nats
 from praxis_local.postgres import Postgres
 from praxis_local.processes import free_port, wait_until
 from praxis_local.provision import provision
+
+pytestmark = pytest.mark.faults
 
 EVENTS = 2000
 PATIENTS = 40
@@ -254,6 +259,7 @@ def test_no_event_is_lost_doubled_or_out_of_order(world: World) -> None:
     assert {"relay", "consumer", "nats"} == set(kills)
     check_owner(world)
     check_consumer(world)
+    assert deliveries(world) > EVENTS, "no message came twice, so the run shows nothing about repeats"
 
 
 def check_owner(world: World) -> None:
@@ -274,6 +280,18 @@ def check_consumer(world: World) -> None:
     assert names(world, world.consumer, "patient_copies", "name") == names(
         world, world.owner, "patients", "display_name"
     )
+
+
+def deliveries(world: World) -> int:
+    """Return how many messages the stream handed to the consumer, repeats included."""
+
+    async def ask() -> int:
+        client = await nats.connect(world.platform.nats_url)
+        found = await client.jetstream().consumer_info(stream_name("patients"), "scheduling")
+        await client.close()
+        return found.delivered.consumer_seq if found.delivered else 0
+
+    return asyncio.run(ask())
 
 
 def names(world: World, runtime: Runtime, table: str, column: str) -> dict[UUID, str]:

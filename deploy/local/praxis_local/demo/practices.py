@@ -77,13 +77,13 @@ class PracticeSpec:
 
 
 HUMAN_ITEMS = (
-    Item("Office visit, established, straightforward", "99212", "74.00", "visits", "human", "cpt"),
-    Item("Office visit, established, low complexity", "99213", "118.00", "visits", "human", "cpt"),
-    Item("Office visit, established, moderate complexity", "99214", "172.00", "visits", "human", "cpt"),
-    Item("Office visit, new patient, low complexity", "99203", "149.00", "visits", "human", "cpt"),
-    Item("Electrocardiogram with report", "93000", "42.00", "diagnostics", "human", "cpt"),
-    Item("Glucose, blood, by device", "82962", "9.50", "lab", "human", "cpt", "lab"),
-    Item("Drawing of venous blood", "36415", "12.00", "lab", "human", "cpt", "lab"),
+    Item("Check-in by telephone, brief", "G2012", "74.00", "visits", "human", "hcpcs"),
+    Item("Clinic visit, assessment and management", "G0463", "118.00", "visits", "human", "hcpcs"),
+    Item("Wellness visit, subsequent", "G0439", "172.00", "visits", "human", "hcpcs"),
+    Item("Wellness visit, first", "G0438", "149.00", "visits", "human", "hcpcs"),
+    Item("Electrocardiogram, screening, with report", "G0403", "42.00", "diagnostics", "human", "hcpcs"),
+    Item("Blood in stool, immunoassay", "G0328", "9.50", "lab", "human", "hcpcs", "lab"),
+    Item("Drawing of venous blood", "G0471", "12.00", "lab", "human", "hcpcs", "lab"),
 )
 ANIMAL_ITEMS = (
     Item("Wellness examination", "EXAM", "68.00", "visits", "animal", tax_class="service"),
