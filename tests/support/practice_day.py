@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
+from decimal import Decimal
 from itertools import count
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from support.api import eventually
 from support.front_door import PASSWORD, Diary
 from tests.claims.edi.remittance_writer import File, Paid, PaidClaim, PaidLine
 
@@ -28,7 +30,7 @@ def dollars(amount: str) -> Json:
 
 
 def cents(money: Mapping[str, str]) -> int:
-    return round(float(money["amount"]) * 100)
+    return int(Decimal(money["amount"]) * 100)
 
 
 @dataclass
@@ -207,10 +209,13 @@ def calendar(day: Day, patient: str) -> None:
     day.make(f"/v1/visits/{walked_in['id']}:leave", {})
 
 
-def encounter_body(day: Day, desk: Desk, patient: str, *codes: str, **more: Any) -> Json:
+def encounter_body(day: Day, desk: Desk, patient: str, count: int, **more: Any) -> Json:
+    """Charge so many of the dearest items that a clinician offers."""
+    offered = [item for item in MIXED.items if item.sector == desk.clinician.treats]
+    dearest = sorted(offered, key=lambda item: -Decimal(item.price))[:count]
     pointers = {"diagnosis_pointers": [1]} if desk.clinician.treats == "human" else {}
     diagnoses = {"diagnoses": ["J06.9"]} if pointers else {}
-    charges = [{"catalog_item_id": day.practice.items[code], "units": "1", **pointers} for code in codes]
+    charges = [{"catalog_item_id": day.practice.items[item.code], "units": "1", **pointers} for item in dearest]
     return {
         "patient_id": patient, "service_date": (day.today - timedelta(days=20)).isoformat(), "charges": charges,
         "location_id": desk.location_id, "rendering_practitioner_id": desk.practitioner_id, **diagnoses, **more,
@@ -220,17 +225,26 @@ def encounter_body(day: Day, desk: Desk, patient: str, *codes: str, **more: Any)
 def billing(day: Day, patient: str, animal: str) -> Json:
     """Charge, pay, adjust, transfer and state; return the encounter that an insurer owes."""
     desk, animals = day.people_desk, day.practice.desks_for("animal")[0]
-    insured = encounter_body(day, desk, patient, "99213", "93000")
-    day.make("/v1/encounters:preview", insured)
-    encounter = day.make("/v1/encounters", insured)
-    owed = day.make("/v1/encounters", encounter_body(day, desk, patient, "99214", "36415", self_pay=True))
-    day.make("/v1/encounters", encounter_body(day, animals, animal, "EXAM", "VAC-RAB"))
-    wrong = day.make("/v1/encounters", encounter_body(day, desk, patient, "99212", self_pay=True))
+    insured = encounter_body(day, desk, patient, 2)
+    encounter = post_insured(day, insured)
+    owed = day.make("/v1/encounters", encounter_body(day, desk, patient, 2, self_pay=True))
+    day.make("/v1/encounters", encounter_body(day, animals, animal, 2))
+    wrong = day.make("/v1/encounters", encounter_body(day, desk, patient, 1, self_pay=True))
     day.make(f"/v1/encounters/{wrong['id']}:reverse", {"reason": day.mark}, wrong["etag"])
     shares = [charge["shares"][0] for charge in owed["charges"]]
     money(day, shares)
     accounts(day, owed, shares[0])
     return encounter
+
+
+def post_insured(day: Day, body: Json) -> Json:
+    """Post charges once the preview shows that billing has heard of the insurance."""
+
+    def insured(preview: Json) -> bool:
+        return any(share.get("payer_id") for charge in preview["charges"] for share in charge["shares"])
+
+    eventually(lambda: day.make("/v1/encounters:preview", body), insured)
+    return day.make("/v1/encounters", body)
 
 
 def money(day: Day, shares: list[Json]) -> None:
@@ -290,7 +304,7 @@ def overridden(day: Day) -> None:
     )  # fmt: skip
     patient = day.make("/v1/patients", {"human": person(day, "Ada")})["patient"]
     cover(day, patient["id"], 1, f"PAID-{day.mark}", strict["id"])
-    encounter = day.make("/v1/encounters", encounter_body(day, day.people_desk, patient["id"], "99212"))
+    encounter = post_insured(day, encounter_body(day, day.people_desk, patient["id"], 1))
     claim = claim_of(day, encounter["id"])
     finding = next(each for each in claim["findings"] if each["severity"] == "warn")
     path = f"/v1/claims/{claim['id']}"
