@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
+import time
 
 import grpc
 import pytest
@@ -168,3 +170,21 @@ def test_bodies_about_a_person_are_sealed_in_the_event_log(patients: ServiceUnde
     assert not any(b"anzibarov" in payload for payload in stored)
     opened = tenant.events(events_pb2.PatientRegistered)
     assert [event.patient.human.name.family for event in opened] == ["Zanzibarova"]  # type: ignore[attr-defined]
+
+
+def test_an_rpc_that_asks_for_a_second_factor_is_closed_until_it_was_proven(
+    patients: ServiceUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = patients.methods["ListPractices"]
+    policy = type(method.policy)()
+    policy.CopyFrom(method.policy)
+    policy.step_up = True
+    guarded = {method.full_name: dataclasses.replace(method, policy=policy)}
+    monkeypatch.setattr(patients.server.boundary, "methods", patients.server.boundary.methods | guarded)
+    tenant = patients.tenant()
+    with pytest.raises(Refused) as refused:
+        tenant.call("ListPractices", directory.ListPracticesRequest())
+    assert refused.value.reason == "STEP_UP_REQUIRED"
+    tenant.call("ListPractices", directory.ListPracticesRequest(), factor_time=time.time() - 10)
+    with pytest.raises(Refused):
+        tenant.call("ListPractices", directory.ListPracticesRequest(), factor_time=time.time() - 301)

@@ -35,6 +35,7 @@ from praxis_chassis.types import made_seconds_ago, new_id
 TRIES = 3
 PENDING_SECONDS = 2.0
 NEW_SECONDS = 60.0
+STEP_UP_SECONDS = 300
 DEADLINES = {"query": 2.0, "command": 5.0, "stream": 300.0}
 REPORT_DEADLINE = 30.0
 PURPOSES = {"treatment", "payment", "operations"}
@@ -180,6 +181,8 @@ class Boundary:
             raise common_error(common.COMMON_ERROR_REASON_UNAUTHENTICATED) from None
         if claims.issuer not in (list(method.policy.callers) or ["gateway"]):
             raise common_error(common.COMMON_ERROR_REASON_PERMISSION_DENIED, permission=method.policy.permission)
+        if method.policy.step_up and time.time() - claims.factor_time > STEP_UP_SECONDS:
+            raise common_error(common.COMMON_ERROR_REASON_STEP_UP_REQUIRED)
         return claims
 
     def _admitted(self, method: Method, request: Message, context: Context) -> Reply:

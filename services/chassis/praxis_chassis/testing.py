@@ -91,12 +91,15 @@ class TenantUnderTest:
         kind: str = "user",
         locale: str = "en",
         traceparent: str = "",
+        factor_time: float = 0.0,
     ) -> Any:
         """Call an RPC by its short name over gRPC with a real token; raise Refused when it is refused."""
         under = self.under_test
         method: Method = under.methods[name]
         granted = under.permissions if permissions is None else permissions
-        token = under.minter.mint(tenant_id=self.id, subject=subject, kind=kind, permissions=granted)
+        token = under.minter.mint(
+            tenant_id=self.id, subject=subject, kind=kind, permissions=granted, factor_time=factor_time
+        )
         metadata = (
             ("authorization", f"Bearer {token}"),
             ("x-locale", locale),

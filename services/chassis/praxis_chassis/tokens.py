@@ -38,6 +38,7 @@ class Claims:
     session_id: str
     issuer: str
     expires: float
+    factor_time: float = 0.0
 
 
 def make_key_pair(private: Path, public: Path) -> None:
@@ -66,8 +67,9 @@ class Minter:
         permissions: Iterable[str],
         purpose: str = "operations",
         session_id: str = "",
+        factor_time: float = 0.0,
     ) -> str:
-        """Return a token that is valid for two minutes."""
+        """Return a token that is valid for two minutes; `factor_time` says when a second factor was last proven."""
         now = int(time.time())
         claims: dict[str, Any] = {
             "iss": self.issuer,
@@ -79,6 +81,7 @@ class Minter:
             "perms": sorted(permissions),
             "purpose": purpose,
             "sid": session_id,
+            "fat": factor_time,
         }
         if tenant_id is not None:
             claims["tid"] = str(tenant_id)
@@ -124,6 +127,7 @@ class Verifier:
                 session_id=str(content.get("sid", "")),
                 issuer=str(content["iss"]),
                 expires=float(content["exp"]),
+                factor_time=float(content.get("fat", 0.0)),
             )
         except (JoseError, KeyError, ValueError, TypeError) as failure:
             raise TokenInvalid(type(failure).__name__) from failure
