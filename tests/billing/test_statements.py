@@ -12,6 +12,7 @@ from pypdf.generic import DictionaryObject
 
 from praxis.billing.v1 import account_service_pb2, statement_pb2, statement_service_pb2
 from praxis.patients.v1 import events_pb2 as patients
+from praxis.patients.v1 import party_pb2
 from praxis_chassis.files import files
 from praxis_chassis.testing import Refused, ServiceUnderTest
 
@@ -129,3 +130,13 @@ def test_erasing_a_patient_blanks_names_and_documents_and_keeps_the_money(practi
         practice.tenant.call("GetStatementPdf", statement_service_pb2.GetStatementPdfRequest(id=made.id))
     assert refused.value.reason == "STATEMENT_ERASED"
     practice.prove()
+
+
+@pytest.mark.parametrize("language", ["jny", "xx-ZZ", "es", "es-US"])
+def test_a_statement_is_written_whatever_language_a_party_speaks(practice: Practice, language: str) -> None:
+    patient = practice.human()
+    account = practice.account_of(patient)
+    practice.post(patient, "85025", self_pay=True)
+    speaker = party_pb2.Party(id=account.party_id, display_name="Rosa Alvarez", language=language)
+    practice.tenant.receive(patients.PartyUpdated(party=speaker), account.party_id)
+    assert issue(practice, account.id).amount_due.amount == "25.50"

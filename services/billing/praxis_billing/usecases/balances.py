@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from uuid import UUID
 
+from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency
 from sqlalchemy import func, select
@@ -73,6 +75,17 @@ class Balance:
         return age_buckets(self.account.currency_code, self.as_of, items)
 
 
+@cache
+def way_to_write(tag: str) -> Locale:
+    """Return how money and dates are written in a language, or in English where nobody has told how."""
+    for name in (tag.replace("-", "_"), tag.partition("-")[0]):
+        try:
+            return Locale.parse(name)
+        except (UnknownLocaleError, ValueError):
+            continue
+    return Locale("en", "US")
+
+
 @dataclass(frozen=True, slots=True)
 class Wording:
     """Sentences in one language with its way to write money and dates."""
@@ -82,11 +95,11 @@ class Wording:
 
     def money(self, amount: Money) -> str:
         """Write money."""
-        return format_currency(amount.amount, amount.currency, locale=self.locale.replace("-", "_"))
+        return format_currency(amount.amount, amount.currency, locale=way_to_write(self.locale))
 
     def day(self, value: date) -> str:
         """Write a date."""
-        return format_date(value, format="long", locale=self.locale.replace("-", "_"))
+        return format_date(value, format="long", locale=way_to_write(self.locale))
 
     def say(self, key: str, **arguments: str) -> str:
         """Write a sentence."""
