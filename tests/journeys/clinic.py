@@ -11,6 +11,7 @@ from secrets import randbelow
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.journeys.prices import items_for
 from tests.support.api import Api, eventually
 from tests.support.system import System
 
@@ -209,7 +210,9 @@ def answers_for(party_id: str, role: str, share: int = 10000) -> Json:
 def open_clinic(system: System, key: str) -> Clinic:
     """Set up one of the demo's practices under numbers of its own, and log its people in."""
     spec = next(spec for spec in PRACTICES if spec.key == key)
-    spec = replace(spec, key=f"{key}-{coined('')}", npi_stem=100000000 + randbelow(99000000))
+    spec = replace(
+        spec, key=f"{key}-{coined('')}", npi_stem=100000000 + randbelow(99000000), items=items_for(spec.kind)
+    )
     created = create_practice(system.url, spec, system.setup_token())
     users = {user["role"]: Api.login(system.url, user, spec.key) for user in created["users"]}
     tenant = users["owner"].get("/v1/tenants/current")

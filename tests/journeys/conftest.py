@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from tests.journeys.clinic import Clinic, open_clinic
@@ -11,12 +13,13 @@ from tests.support.system import System, attached, existing_home, started
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def system() -> Iterator[System]:
     """Every part of Praxis over HTTP; PRAXIS_SYSTEM_HOME names an installation that runs already."""
     if home := existing_home():
         yield attached(home)
         return
-    with started(tmp_path_factory.mktemp("system")) as system:
+    # Not below pytest's folder: each test run closes that to others, and PostgreSQL may run under another account.
+    with TemporaryDirectory(prefix="praxis-journeys-") as folder, started(Path(folder)) as system:
         yield system
 
 

@@ -61,7 +61,7 @@ def live(clinic: Clinic, patient: Json) -> str:
     desk = clinic.practice.desks[0]
     body = clinic.appointment(patient["id"], desk, clinic.moment(desk, 10), reason=f"{name} coughs", notes=name)
     visit = visits.seen(clinic, clinic.book(body), desk)
-    charge = clinic.item("99213", diagnosis_pointers=[1])
+    charge = clinic.item("G0463", diagnosis_pointers=[1])
     encounter = clinic.encounter(patient["id"], desk, [charge], visit_id=visit["id"], diagnoses=["J06.9"])
     visits.complete(clinic, visit)
     claims.until_posted(clinic, encounter["id"])

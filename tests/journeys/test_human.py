@@ -60,8 +60,8 @@ def check_out(clinic: Clinic, patient_id: str, visit: Json) -> Json:
     found = clinic.provider.get("/v1/diagnosisCodes", query="J06", service_date=clinic.today.isoformat())
     assert "J06.9" in {each["code"] for each in found["diagnosis_codes"]}
     charges = [
-        clinic.item("99213", modifiers=["25"], diagnosis_pointers=[1, 2]),
-        clinic.item("93000", diagnosis_pointers=[2]),
+        clinic.item("G0463", modifiers=["25"], diagnosis_pointers=[1, 2]),
+        clinic.item("G0403", diagnosis_pointers=[2]),
     ]
     encounter = clinic.encounter(
         patient_id, clinic.first_desk, charges, visit_id=visit["id"], diagnoses=["J06.9", "I10"]
@@ -82,7 +82,7 @@ def remitted(clinic: Clinic, encounter: Json) -> None:
 
 def owed_and_paid(clinic: Clinic, patient: Json) -> None:
     """What the guarantor owes is explained, partly paid, and stated on paper."""
-    charges = [clinic.item("36415"), clinic.item("82962")]
+    charges = [clinic.item("G0471"), clinic.item("G0328")]
     day = (clinic.today - timedelta(days=40)).isoformat()
     encounter = clinic.encounter(patient["id"], clinic.first_desk, charges, self_pay=True, service_date=day)
     account = encounter["charges"][0]["shares"][0]["account_id"]

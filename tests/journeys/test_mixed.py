@@ -60,7 +60,7 @@ def each_kind_has_its_visits(clinic: Clinic, dog: Json) -> None:
 def person_is_seen(clinic: Clinic, person: Json) -> Json:
     desk = clinic.practice.desks[0]
     visit = visits.seen(clinic, clinic.book(clinic.appointment(person["id"], desk, clinic.moment(desk, 9))), desk)
-    charge = clinic.item("99214", diagnosis_pointers=[1])
+    charge = clinic.item("G0439", diagnosis_pointers=[1])
     encounter = clinic.encounter(person["id"], desk, [charge], visit_id=visit["id"], diagnoses=["I10"])
     visits.complete(clinic, visit)
     return encounter

@@ -58,7 +58,7 @@ def charged(clinic: Clinic) -> str:
     clinic.keep_private(family)
     patient = clinic.register(human(family))["patient"]
     clinic.cover(patient["id"], 1, f"PAID-{coined('m')}")
-    charge = clinic.item("99213", diagnosis_pointers=[1])
+    charge = clinic.item("G0463", diagnosis_pointers=[1])
     return str(clinic.encounter(patient["id"], clinic.first_desk, [charge], diagnoses=["I10"])["id"])
 
 
