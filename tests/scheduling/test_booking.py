@@ -97,6 +97,7 @@ def test_rooms_and_machines_are_chosen_by_the_service(practice: Practice) -> Non
     practice.resource("Echo", EQUIPMENT)
     roles = [appointment_type_pb2.RequiredRole(kind=role) for role in (provider.kind, ROOM, EQUIPMENT)]
     kind, plain = practice.type("Echo", required_roles=roles), practice.type("Room", required_roles=roles[1:2])
+    assert [role.count for role in kind.required_roles] == [1, 1, 1]  # left out means one
     practice.book(plain, practice.at("09:00"), rooms[0])
     booked = practice.book(kind, practice.at("09:00"), provider)
     assert [item.resource_name for item in sorted(booked.reservations, key=lambda item: item.kind)] == [

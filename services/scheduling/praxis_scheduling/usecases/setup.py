@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session
 
-from praxis.scheduling.v1 import errors_pb2, events_pb2, resource_pb2, template_pb2
+from praxis.scheduling.v1 import appointment_type_pb2, errors_pb2, events_pb2, resource_pb2, template_pb2
 from praxis_chassis.database import count, fetch
 from praxis_chassis.errors import DomainError, Violation, invalid, refuse
 from praxis_chassis.events import record
@@ -75,6 +75,8 @@ def _check_type(kind: AppointmentType) -> None:
     kinds = [role.kind for role in kind.required_roles]
     if len(set(kinds)) < len(kinds):
         raise invalid("appointment_type.required_roles", "ROLE_TWICE")
+    counted = [appointment_type_pb2.RequiredRole(kind=role.kind, count=role.count or 1) for role in kind.required_roles]
+    kind.required_roles = counted
     _settle(kind)
 
 
