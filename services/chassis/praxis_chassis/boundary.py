@@ -24,7 +24,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from praxis.policy.v1 import policy_pb2
 from praxis.type.v1 import errors_pb2 as common
-from praxis_chassis import audit, contracts, events, idempotency, telemetry
+from praxis_chassis import audit, clock, contracts, events, idempotency, telemetry
 from praxis_chassis.context import Actor, Context
 from praxis_chassis.errors import CallFailed, DomainError, Violation, common_error, is_pending, refuse, status_of
 from praxis_chassis.rpc import Call
@@ -181,7 +181,7 @@ class Boundary:
             raise common_error(common.COMMON_ERROR_REASON_UNAUTHENTICATED) from None
         if claims.issuer not in (list(method.policy.callers) or ["gateway"]):
             raise common_error(common.COMMON_ERROR_REASON_PERMISSION_DENIED, permission=method.policy.permission)
-        if method.policy.step_up and time.time() - claims.factor_time > STEP_UP_SECONDS:
+        if method.policy.step_up and clock.wall().timestamp() - claims.factor_time > STEP_UP_SECONDS:
             raise common_error(common.COMMON_ERROR_REASON_STEP_UP_REQUIRED)
         return claims
 
