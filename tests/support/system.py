@@ -24,7 +24,6 @@ from praxis_local.provision import DATABASES, database_url, provision
 from praxis_local.topology import Ports, Topology, clearinghouse
 
 START_SECONDS, STOP_SECONDS = 240.0, 60.0
-PORTS_FROM = 18600
 
 
 @dataclass(frozen=True)
@@ -88,9 +87,10 @@ def _runs(folder: Path, module: str, listen: str) -> bool:
 def started(folder: Path) -> Iterator[System]:
     """Start an installation without the demo, with the clearinghouse simulator beside it."""
     ready = folder / "ready.json"
+    # A port at random: two installations that start together on one port would share its connections.
     command = [
         sys.executable, "-m", "praxis_local", "run", "--home", str(folder / "home"), "--no-demo",
-        "--port", str(free_port(PORTS_FROM)), "--ready-file", str(ready),
+        "--port", str(free_port()), "--ready-file", str(ready),
     ]  # fmt: skip
     with (folder / "launcher.log").open("wb") as log:
         launcher = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
