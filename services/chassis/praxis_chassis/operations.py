@@ -52,9 +52,7 @@ def _read(runtime: Any, position: int, types: list[str]) -> list[pb.ReadEventsRe
 
 
 def _message(connection: Any, runtime: Any, row: Any) -> pb.ReadEventsResponse:
-    payload = row["payload"]
-    if row["subject_id"] is not None and not row["erased"]:
-        payload = subjects.open_payload(connection, runtime.keys, row["tenant_id"], row["subject_id"], payload)
+    payload, _ = subjects.body_of(connection, runtime.keys, row)
     return pb.ReadEventsResponse(
         position=row["position"],
         event_id=str(row["id"]),

@@ -116,16 +116,13 @@ class Outbox:
             )
 
     def _pending(self, connection: Connection, row: dict[str, Any]) -> Pending:
-        payload = row["payload"]
-        if row["subject_id"] is not None and not row["erased"]:
-            keys = self.runtime.keys
-            payload = subjects.open_payload(connection, keys, row["tenant_id"], row["subject_id"], payload)
+        payload, erased = subjects.body_of(connection, self.runtime.keys, row)
         names = (
             "tenant_id", "position", "tenant_sequence", "subject", "type", "aggregate", "aggregate_id", "epoch",
-            "version", "actor", "origin", "correlation_id", "causation_id", "traceparent", "occurred_at", "erased",
+            "version", "actor", "origin", "correlation_id", "causation_id", "traceparent", "occurred_at",
         )  # fmt: skip
         values = {name: row[name] for name in names}
-        return Pending(event_id=row["id"], source=self.runtime.service.name, payload=payload, **values)
+        return Pending(event_id=row["id"], source=self.runtime.service.name, payload=payload, erased=erased, **values)
 
     def mark(self, published: Sequence[tuple[Pending, int, bool]]) -> None:
         """Mark what the stream acknowledged; when the stream is shorter than it was, publish its lost tail again."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -44,6 +46,25 @@ def _key_of(session: Session, subject_id: UUID) -> bytes | None:
     sealed = row.sealed_key
     known[subject_id] = None if sealed is None else ring.open(context.tenant, PURPOSE, sealed, subject_id.bytes)
     return known[subject_id]
+
+
+def body_of(connection: Connection, keys: KeyRing, row: Mapping[str, Any]) -> tuple[bytes, bool]:
+    """Return the opened body of an event and whether its person was erased.
+
+    The key may go between reading the row and opening it; then the row is read again, as the erasure left it.
+    """
+    payload, erased = bytes(row["payload"]), bool(row["erased"])
+    if row["subject_id"] is None or erased:
+        return payload, erased
+    opened = open_payload(connection, keys, row["tenant_id"], row["subject_id"], payload)
+    if opened:
+        return opened, False
+    table = tables.events
+    again = select(table.c.payload, table.c.erased).where(
+        table.c.tenant_id == row["tenant_id"], table.c.id == row["id"]
+    )
+    now = connection.execute(again).one()
+    return bytes(now.payload) if now.erased else b"", True
 
 
 def open_payload(connection: Connection, keys: KeyRing, tenant_id: UUID, subject_id: UUID, sealed: bytes) -> bytes:

@@ -178,9 +178,7 @@ class TenantUnderTest:
 
 
 def _opened(runtime: Runtime, connection: Any, row: Any) -> bytes:
-    if row["subject_id"] is None or row["erased"]:
-        return bytes(row["payload"])
-    return subjects.open_payload(connection, runtime.keys, row["tenant_id"], row["subject_id"], row["payload"])
+    return subjects.body_of(connection, runtime.keys, row)[0]
 
 
 def _refused(failure: Any) -> Refused:
