@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 
 from praxis.patients.v1 import events_pb2, patient_pb2, patient_service_pb2
-from praxis_chassis import inbox, tables
+from praxis_chassis import inbox, subjects, tables
 from praxis_chassis.events import Envelope
 from praxis_chassis.inbox import Verdict
 from praxis_chassis.messaging import stream_name
@@ -171,3 +171,22 @@ async def messages(url: str, tenant: str) -> list[bytes]:
     finally:
         await client.close()
     return found
+
+
+def test_an_erasure_between_reading_and_opening_an_event_leaves_what_remains(patients: ServiceUnderTest) -> None:
+    owner, runtime = patients.tenant(), patients.runtime
+    patient_id = register(owner, "Canarius")
+    query = select(tables.events).where(
+        tables.events.c.tenant_id == owner.id, tables.events.c.aggregate_id == UUID(patient_id)
+    )
+    with runtime.relay_database.engine.begin() as connection:
+        read_before = connection.execute(query).mappings().first()
+    patient = owner.call("GetPatient", patient_service_pb2.GetPatientRequest(id=patient_id))
+    request = patient_service_pb2.ErasePatientRequest(id=patient_id, reason="asked for it", etag=patient.etag)
+    owner.call("ErasePatient", request)
+    assert read_before is not None
+    with runtime.relay_database.engine.begin() as connection:
+        body, erased = subjects.body_of(connection, runtime.keys, read_before)
+    assert erased
+    assert patient_id.encode() in body
+    assert b"Canarius" not in body
