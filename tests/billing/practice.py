@@ -42,6 +42,7 @@ class Practice:
     payer: str = field(default_factory=lambda: str(new_id()))
     second_payer: str = field(default_factory=lambda: str(new_id()))
     items: dict[str, str] = field(default_factory=dict)
+    uninsured: set[str] = field(default_factory=set)
 
     @classmethod
     def open(cls, billing: ServiceUnderTest) -> Practice:
@@ -136,6 +137,7 @@ class Practice:
             id=patient_id, display_name=name, human=profile, responsibilities=[pays(party, 10_000)]
         )
         self.tenant.receive(patients.PatientRegistered(patient=patient), patient_id)
+        self.uninsured.add(patient_id)
         return patient_id
 
     def animal(self, *shares: int, name: str = "Biscuit") -> str:
@@ -148,7 +150,7 @@ class Practice:
         self.tenant.receive(patients.PatientRegistered(patient=patient), patient_id)
         return patient_id
 
-    def cover(self, patient: str, *, payer: str = "", rank: int = 1, copay: str = "") -> str:
+    def cover(self, patient: str, *, payer: str = "", rank: int = 1, copay: str = "", to_date: str = "") -> str:
         """Add a coverage and return its id."""
         coverage_id = str(new_id())
         coverage = coverage_pb2.Coverage(
@@ -159,8 +161,10 @@ class Practice:
             rank=rank,
             member_id="M1",
             copay=usd(copay) if copay else None,
+            to_date=to_date,
         )
         self.tenant.receive(patients.CoverageAdded(coverage=coverage), coverage_id)
+        self.uninsured.discard(patient)
         return coverage_id
 
     def encounter(self, patient: str, *codes: str, **more: Any) -> encounter_pb2.Encounter:
@@ -173,6 +177,7 @@ class Practice:
             "rendering_practitioner_id": PRACTITIONER,
             "diagnoses": ["J06.9"],
             "charges": charges,
+            "self_pay": patient in self.uninsured,
         }
         return encounter_pb2.Encounter(**(values | more))
 
@@ -221,7 +226,14 @@ class Practice:
         found = self.tenant.call("GetReconciliation", ledger_service_pb2.GetReconciliationRequest())
         assert found.passed, [check for check in found.checks if not check.passed]
 
-    def remit(self, *postings: remittance_pb2.ClaimPosting, payment: str, taken: str = "0.00", paid: str = "") -> str:
+    def remit(
+        self,
+        *postings: remittance_pb2.ClaimPosting,
+        payment: str,
+        taken: str = "0.00",
+        paid: str = "",
+        day: date = TODAY,
+    ) -> str:
         """Let a remittance arrive and return its id."""
         remittance_id = str(new_id())
         adjustments = [remittance_pb2.ProviderAdjustment(reason_code="WO", amount=usd(taken))] if float(taken) else []
@@ -229,7 +241,7 @@ class Practice:
             id=remittance_id,
             payer_id=self.payer,
             trace_number="T1",
-            payment_date=TODAY.isoformat(),
+            payment_date=day.isoformat(),
             payment_method_code="ACH",
             payment_amount=usd(payment),
             paid_amount=usd(paid or f"{float(payment) + float(taken):.2f}"),

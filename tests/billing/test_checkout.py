@@ -49,6 +49,21 @@ def test_self_pay_leaves_the_insurer_out(practice: Practice) -> None:
     assert amounts(practice.post(patient, "99213", self_pay=True)) == [[("account", "100.00")]]
 
 
+def test_nobody_becomes_self_pay_because_a_coverage_is_still_on_its_way(practice: Practice) -> None:
+    patient = practice.human()
+    with pytest.raises(Refused, match="COVERAGE_NOT_KNOWN_YET"):
+        practice.post(patient, "99213", self_pay=False)
+    practice.cover(patient)
+    assert amounts(practice.post(patient, "99213", self_pay=False)) == [[("insurer", "100.00")]]
+
+
+def test_a_coverage_that_ended_does_not_stand_in_for_a_new_one(practice: Practice) -> None:
+    patient = practice.human()
+    practice.cover(patient, to_date=TODAY.isoformat())
+    with pytest.raises(Refused, match="COVERAGE_NOT_KNOWN_YET"):
+        practice.post(patient, "99213", self_pay=False)
+
+
 def test_two_owners_share_to_the_cent_with_tax_on_top(practice: Practice) -> None:
     practice.tax("8.25", inclusive=False)
     patient = practice.animal(6000, 4000)

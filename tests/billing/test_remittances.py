@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from billing.practice import Practice, decided, open_amounts, usd
+from billing.practice import TODAY, Practice, decided, open_amounts, usd
 
 from praxis.billing.v1 import (
     encounter_service_pb2,
@@ -51,6 +52,18 @@ def test_paid_adjusted_and_moved_to_the_patient(practice: Practice) -> None:
     )
     [moved] = practice.tenant.events(events_pb2.ResponsibilityTransferred)
     assert moved.transfers[0].reason == "PR-45"  # type: ignore[attr-defined]
+    practice.prove()
+
+
+def test_money_that_is_still_on_its_way_does_not_hold_up_what_the_patient_owes(practice: Practice) -> None:
+    patient = practice.human()
+    coverage = practice.cover(patient)
+    posted = practice.post(patient, "99213")
+    claim = decided(posted, coverage, ("60.00", {"CO": "15.00", "PR": "25.00"}))
+    practice.remit(claim, payment="60.00", day=TODAY + timedelta(days=5))
+    assert practice.balance(practice.account_of(patient).id).balance.amount == "25.00"
+    [payment] = practice.tenant.call("ListPayments", payment_service_pb2.ListPaymentsRequest()).payments
+    assert payment.received_date <= (TODAY + timedelta(days=1)).isoformat()
     practice.prove()
 
 

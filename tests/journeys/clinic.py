@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.journeys.prices import items_for
-from tests.support.api import Api, eventually
+from tests.support.api import Api
 from tests.support.system import System
 
 from praxis_local.demo import people
@@ -53,7 +53,6 @@ class Clinic:
     private: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     patient_ids: list[str] = field(default_factory=list)
-    insured: set[str] = field(default_factory=set)
 
     def close(self) -> None:
         for user in self.users.values():
@@ -121,7 +120,6 @@ class Clinic:
             "payer_id": self.practice.payer_ids[rank - 1], "subscriber_relationship": "self",
             "from_date": (self.today - timedelta(days=200)).isoformat(), "group_number": "G100",
         }  # fmt: skip
-        self.insured.add(patient_id)
         return self.front_desk.post("/v1/coverages", body, name=member_id)
 
     def appointment(self, patient_id: str, desk: Desk, start: str, **more: Any) -> Json:
@@ -142,9 +140,6 @@ class Clinic:
             "patient_id": patient_id, "service_date": self.today.isoformat(), "location_id": desk.location_id,
             "rendering_practitioner_id": desk.practitioner_id, "charges": list(charges), **more,
         }  # fmt: skip
-        if patient_id in self.insured and not more.get("self_pay"):
-            # Billing charges whom it knows of, so the desk looks whether the insurer is there already.
-            eventually(lambda: self.front_desk.post("/v1/encounters:preview", body), _charges_an_insurer)
         posted = self.front_desk.post("/v1/encounters", body, name=coined("encounter"))
         self.paths.append(f"/v1/encounters/{posted['id']}")
         return posted
@@ -162,10 +157,6 @@ class Clinic:
         paid = self.front_desk.post("/v1/payments", body, name=coined("payment"))
         self.paths.append(f"/v1/payments/{paid['id']}")
         return paid
-
-
-def _charges_an_insurer(preview: Json) -> bool:
-    return any(share.get("payer_id") for charge in preview["charges"] for share in charge["shares"])
 
 
 def instant(moment: datetime) -> str:

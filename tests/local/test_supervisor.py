@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from praxis_local import supervisor as module
-from praxis_local.processes import APPLICATIONS, DATABASE, Program, StartFailed, process_exists, wait_until
+from praxis_local.processes import APPLICATIONS, DATABASE, Program, StartFailed, hold_port, process_exists, wait_until
 from praxis_local.supervisor import Supervisor
 
 STAYS = "import time; print('here', flush=True); time.sleep(600)"
@@ -129,3 +131,19 @@ def test_nobody_outlives_a_killed_launcher(tmp_path: Path) -> None:
     launcher.wait()
     launcher.stdout.close()
     assert wait_until(lambda: not process_exists(child), 10)
+
+
+def test_two_launchers_never_share_a_port_and_the_gateway_can_still_listen() -> None:
+    with closing(hold_port(21000)) as first, closing(hold_port(first.getsockname()[1])) as second:
+        port = first.getsockname()[1]
+        assert second.getsockname()[1] > port
+        with closing(socket.socket()) as stranger:
+            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with pytest.raises(OSError, match="in use"):
+                stranger.bind(("127.0.0.1", port))
+        with closing(socket.socket()) as gateway:
+            gateway.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            gateway.bind(("127.0.0.1", port))
+            gateway.listen()
+            with closing(socket.create_connection(("127.0.0.1", port), timeout=5)) as caller:
+                assert caller.getpeername()[1] == port

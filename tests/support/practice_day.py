@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from support.api import eventually
 from support.front_door import PASSWORD, Diary
 from tests.claims.edi.remittance_writer import File, Paid, PaidClaim, PaidLine
 
@@ -225,8 +224,9 @@ def encounter_body(day: Day, desk: Desk, patient: str, count: int, **more: Any) 
 def billing(day: Day, patient: str, animal: str) -> Json:
     """Charge, pay, adjust, transfer and state; return the encounter that an insurer owes."""
     desk, animals = day.people_desk, day.practice.desks_for("animal")[0]
-    insured = encounter_body(day, desk, patient, 2)
-    encounter = post_insured(day, insured)
+    body = encounter_body(day, desk, patient, 2)
+    day.make("/v1/encounters:preview", body)
+    encounter = day.make("/v1/encounters", body)
     owed = day.make("/v1/encounters", encounter_body(day, desk, patient, 2, self_pay=True))
     day.make("/v1/encounters", encounter_body(day, animals, animal, 2))
     wrong = day.make("/v1/encounters", encounter_body(day, desk, patient, 1, self_pay=True))
@@ -235,16 +235,6 @@ def billing(day: Day, patient: str, animal: str) -> Json:
     money(day, shares)
     accounts(day, owed, shares[0])
     return encounter
-
-
-def post_insured(day: Day, body: Json) -> Json:
-    """Post charges once the preview shows that billing has heard of the insurance."""
-
-    def insured(preview: Json) -> bool:
-        return any(share.get("payer_id") for charge in preview["charges"] for share in charge["shares"])
-
-    eventually(lambda: day.make("/v1/encounters:preview", body), insured)
-    return day.make("/v1/encounters", body)
 
 
 def money(day: Day, shares: list[Json]) -> None:
@@ -304,7 +294,7 @@ def overridden(day: Day) -> None:
     )  # fmt: skip
     patient = day.make("/v1/patients", {"human": person(day, "Ada")})["patient"]
     cover(day, patient["id"], 1, f"PAID-{day.mark}", strict["id"])
-    encounter = post_insured(day, encounter_body(day, day.people_desk, patient["id"], 1))
+    encounter = day.make("/v1/encounters", encounter_body(day, day.people_desk, patient["id"], 1))
     claim = claim_of(day, encounter["id"])
     finding = next(each for each in claim["findings"] if each["severity"] == "warn")
     path = f"/v1/claims/{claim['id']}"

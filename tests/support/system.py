@@ -19,7 +19,7 @@ import psycopg
 from praxis_local import simulator
 from praxis_local.home import Home
 from praxis_local.launcher import setup_token
-from praxis_local.processes import free_port, launch, stop
+from praxis_local.processes import Program, free_port, launch, stop
 from praxis_local.provision import DATABASES, database_url, provision
 from praxis_local.topology import Ports, Topology, clearinghouse
 
@@ -93,7 +93,7 @@ def started(folder: Path) -> Iterator[System]:
         "--port", str(free_port()), "--ready-file", str(ready),
     ]  # fmt: skip
     with (folder / "launcher.log").open("wb") as log:
-        launcher = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+        launcher = launch(Program(name="launcher", arguments=command, environment={}), log)
     try:
         _await(ready, launcher, folder / "launcher.log")
         yield from _with_clearinghouse(attached(folder / "home"))

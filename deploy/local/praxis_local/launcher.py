@@ -19,7 +19,7 @@ from praxis_local.logs import Terminal
 from praxis_local.migrate import migrate
 from praxis_local.nats import Nats, jetstream_answers
 from praxis_local.postgres import Postgres
-from praxis_local.processes import StartFailed, launch
+from praxis_local.processes import StartFailed, hold_port, launch
 from praxis_local.progress import Progress
 from praxis_local.provision import DATABASES, provision
 from praxis_local.supervisor import Supervisor
@@ -63,6 +63,7 @@ class Launcher:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._interrupt)
         self.home.open()
+        self.door = hold_port(self.options.port)
         if self.options.ready_file:
             self.options.ready_file.unlink(missing_ok=True)
         try:
@@ -82,7 +83,7 @@ class Launcher:
         admin_url = self._database()
         nats_url = self._bus()
         databases = provision(admin_url, DATABASES, self.home.passwords)
-        ports = Ports.choose(self.options.port)
+        ports = Ports.choose(self.door.getsockname()[1])
         topology = Topology(self.home, ports, databases, nats_url)
         parts = [*self.options.services, *([GATEWAY] if self.options.gateway else [])]
         with self.progress.part("Databases") as notes:
@@ -212,6 +213,7 @@ class Launcher:
         if self.supervisor.children:
             self.progress.say("Stopping …")
         self.supervisor.stop()
+        self.door.close()
         self.home.close()
 
 

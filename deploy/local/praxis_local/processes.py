@@ -40,16 +40,26 @@ class Program:
     tier: int = APPLICATIONS
 
 
-def free_port(preferred: int | None = None) -> int:
-    """Return the first free loopback port at or after `preferred`, or any free one."""
-    if preferred is None:
-        return free_ports(1)[0]
+def hold_port(preferred: int) -> socket.socket:
+    """Return a socket that keeps the first free loopback port at or after `preferred` from everybody but our gateway.
+
+    The gateway listens a minute later, with SO_REUSEPORT: the kernel lets it beside this socket, which never listens,
+    and no program of another user. Set after binding, so that nobody who holds the port in this way is overlooked.
+    """
     candidates = range(preferred, min(preferred + 100, 65536))
     for port in candidates:
-        with contextlib.closing(_bound(port)) as probe:
-            if probe.getsockname()[1]:
-                return port
+        holder = _bound(port)
+        if holder.getsockname()[1]:
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            return holder
+        holder.close()
     raise StartFailed(f"No free port between {preferred} and {candidates[-1]}. Choose another with --port.")
+
+
+def free_port() -> int:
+    """Return a free loopback port below those that the system lends to outgoing connections."""
+    return free_ports(1)[0]
 
 
 def free_ports(count: int) -> list[int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from praxis_local.home import Home
-from praxis_local.processes import Program, free_port, free_ports
+from praxis_local.processes import Program, free_ports
 from praxis_local.provision import DatabaseUrls
 
 SERVICES = ("patients", "scheduling", "billing", "claims", "reporting")
@@ -30,8 +30,8 @@ class Ports:
     probes: Mapping[str, int]
 
     @classmethod
-    def choose(cls, preferred: int) -> Ports:
-        gateway = free_port(preferred)
+    def choose(cls, gateway: int) -> Ports:
+        """Choose the ports of all parts but the gateway."""
         others = free_ports(2 * len(SERVICES) + 1)
         calls = dict(zip(SERVICES, others, strict=False))
         probes = dict(zip((*SERVICES, GATEWAY), others[len(SERVICES) :], strict=True))

@@ -50,6 +50,7 @@ def post_encounter(
         "rendering_practitioner_id": desk.practitioner_id, "diagnoses": diagnoses,
         "charges": [{"catalog_item_id": practice.items[item.code], "units": "1", **pointers} for item in chosen],
         **({"visit_id": visit_id} if visit_id else {}),
+        **({"self_pay": True} if patient.treats == "human" and not patient.insured else {}),
     }  # fmt: skip
     return api.post("/v1/encounters", body, name=name)
 

@@ -11,10 +11,9 @@ from praxis.billing.v1 import account_service_pb2 as pb
 from praxis_billing.store import queries
 from praxis_billing.store.mappings import ACCOUNT
 from praxis_billing.store.models import Account
-from praxis_billing.usecases import accounts
+from praxis_billing.usecases import accounts, civil_dates
 from praxis_billing.usecases.balances import Balance, OpenCharge, Unused, balance_of
 from praxis_billing.usecases.statements import bucket_message, wording_for
-from praxis_chassis import clock
 from praxis_chassis.database import fetch
 from praxis_chassis.errors import invalid
 from praxis_chassis.events import record
@@ -34,7 +33,7 @@ class AccountService:
 
     @query
     def ListAccounts(self, request: pb.ListAccountsRequest, call: Call) -> pb.ListAccountsResponse:
-        today = clock.today(call.session, queries.first_time_zone(call.session))
+        today = civil_dates.today(call.session)
         found = queries.accounts(request.party_id, request.patient_id, request.query, today)
         items, token = page(call.session, found, order=[Account.number, Account.id], request=request)
         return pb.ListAccountsResponse(accounts=_named(call.session, items), next_page_token=token)
@@ -48,7 +47,7 @@ class AccountService:
 
     @query
     def GetAccountBalance(self, request: pb.GetAccountBalanceRequest, call: Call) -> account_pb2.AccountBalance:
-        today = clock.today(call.session, queries.first_time_zone(call.session))
+        today = civil_dates.today(call.session)
         as_of = read_date(request.as_of_date, "as_of_date") or today
         if as_of > today:
             raise invalid("as_of_date", "AS_OF_IN_FUTURE", date=as_of)

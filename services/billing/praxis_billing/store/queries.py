@@ -117,11 +117,6 @@ def practice_of(session: Session, location_id: UUID | None) -> PracticeCopy | No
     return session.scalars(query.order_by(PracticeCopy.id).limit(1)).one_or_none()
 
 
-def first_time_zone(session: Session) -> str:
-    """Return the time zone of the first location; UTC while there is none."""
-    return session.scalars(select(LocationCopy.time_zone).order_by(LocationCopy.id).limit(1)).one_or_none() or "UTC"
-
-
 def posted_encounter_of_visit(session: Session, visit_id: UUID) -> Encounter | None:
     """Return the encounter that a visit was checked out with."""
     posted = encounter_pb2.ENCOUNTER_STATE_POSTED

@@ -9,11 +9,10 @@ from sqlalchemy.orm import Session
 from praxis.billing.v1 import errors_pb2, events_pb2, ledger_pb2, payment_pb2, payment_service_pb2
 from praxis_billing.rules.chart import LedgerCode, receivable
 from praxis_billing.rules.ledger import Dimensions, Effect, Line
-from praxis_billing.store import queries
 from praxis_billing.store.locking import take
 from praxis_billing.store.models import Adjustment, Share
+from praxis_billing.usecases import civil_dates
 from praxis_billing.usecases.ledger import Heading, lock_shares, post
-from praxis_chassis import clock
 from praxis_chassis.database import uuid_of
 from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
@@ -27,7 +26,7 @@ def adjust(session: Session, asked: payment_pb2.Adjustment) -> Adjustment:
     share = lock_shares(session, [share_id])[share_id]
     amount = read_money(asked.amount, "adjustment.amount")
     _check(share, amount)
-    adjustment = entity(share, amount, asked.reason, clock.today(session, queries.first_time_zone(session)))
+    adjustment = entity(share, amount, asked.reason, civil_dates.today_at(session, share.location_id))
     adjustment.note = asked.note
     session.add(adjustment)
     session.flush()
@@ -97,8 +96,8 @@ def reverse(session: Session, request: payment_service_pb2.ReverseAdjustmentRequ
         raise DomainError(errors_pb2.ERROR_REASON_ADJUSTMENT_OF_REMITTANCE)
     if adjustment.state == payment_pb2.ADJUSTMENT_STATE_REVERSED:
         raise DomainError(errors_pb2.ERROR_REASON_ADJUSTMENT_ALREADY_REVERSED)
-    lock_shares(session, [adjustment.share_id])
-    undo(session, adjustment, clock.today(session, queries.first_time_zone(session)))
+    share = lock_shares(session, [adjustment.share_id])[adjustment.share_id]
+    undo(session, adjustment, civil_dates.today_at(session, share.location_id))
     return adjustment
 
 

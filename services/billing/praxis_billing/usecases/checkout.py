@@ -58,15 +58,22 @@ def setting_of(session: Session, encounter: encounter_pb2.Encounter) -> Setting:
     if location is None or practice is None:
         raise DomainError(errors_pb2.ERROR_REASON_LOCATION_NOT_KNOWN_YET, location_id=encounter.location_id)
     day = _service_date(session, encounter, location)
-    covers = [] if encounter.self_pay else queries.coverages(session, patient.id, day)
     return Setting(
         service_date=day,
         patient=patient,
         location=location,
         practitioner_id=uuid_of(encounter.rendering_practitioner_id, "encounter.rendering_practitioner_id"),
         currency=practice.currency_code,
-        cover=covers[0] if covers else None,
+        cover=None if encounter.self_pay else _first_cover(session, patient, day),
     )
+
+
+def _first_cover(session: Session, patient: PatientCopy, day: date) -> CoverageCopy | None:
+    """Return the coverage that is billed first; a person without one must be said to pay alone."""
+    covers = queries.coverages(session, patient.id, day)
+    if not covers and patient.sector == catalog_pb2.SECTOR_HUMAN:
+        raise DomainError(errors_pb2.ERROR_REASON_COVERAGE_NOT_KNOWN_YET, patient_id=patient.id, date=day)
+    return covers[0] if covers else None
 
 
 def _service_date(session: Session, encounter: encounter_pb2.Encounter, location: LocationCopy) -> date:

@@ -21,10 +21,9 @@ from praxis_billing.store.models import (
     CoverageCopy,
     Encounter,
     Journal,
-    LocationCopy,
     Share,
 )
-from praxis_billing.usecases import adjustments, allocations, transfers
+from praxis_billing.usecases import adjustments, allocations, civil_dates, transfers
 from praxis_billing.usecases.checkout import Priced, Setting, priced_charges, setting_of
 from praxis_billing.usecases.ledger import Heading, lock_shares, post
 from praxis_billing.usecases.shares import new_share, share_for
@@ -155,7 +154,7 @@ def reverse(session: Session, request: encounter_service_pb2.ReverseEncounterReq
     lock_shares(session, [share.id for share in encounter.shares])
     if any(share.payer_id and (share.paid_minor or share.adjusted_minor) for share in encounter.shares):
         raise DomainError(errors_pb2.ERROR_REASON_INSURER_HAS_PAID, number=encounter.number)
-    today = clock.today(session, _zone(session, encounter))
+    today = civil_dates.today_at(session, encounter.location_id)
     day = max(today, encounter.service_date)
     allocations.take_back_all(session, encounter.shares, day)
     _reverse_adjustments(session, encounter, day)
@@ -198,11 +197,6 @@ def _journal_of(session: Session, encounter: Encounter) -> UUID | None:
     return session.scalars(select(Journal.id).where(Journal.idempotency_key == key)).one_or_none()
 
 
-def _zone(session: Session, encounter: Encounter) -> str:
-    location = queries.copy_of(session, LocationCopy, encounter.location_id)
-    return location.time_zone if location is not None else queries.first_time_zone(session)
-
-
 def transfer(session: Session, request: encounter_service_pb2.TransferResponsibilityRequest) -> Encounter:
     """Move a part of a share to another account or coverage because a person decided so."""
     encounter = take(session, Encounter, request.id, request.etag)
@@ -216,7 +210,7 @@ def transfer(session: Session, request: encounter_service_pb2.TransferResponsibi
     if target.id == source.id:
         raise DomainError(errors_pb2.ERROR_REASON_TRANSFER_TO_SAME)
     session.flush()
-    day = clock.today(session, _zone(session, encounter))
+    day = civil_dates.today_at(session, encounter.location_id)
     move = transfers.Move(source, target, amount, request.reason)
     transfers.post_moves(session, encounter, [move], day, key=f"transfer:{new_id()}")
     return encounter

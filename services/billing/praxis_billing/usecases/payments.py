@@ -14,7 +14,7 @@ from praxis_billing.store import queries
 from praxis_billing.store.locking import take
 from praxis_billing.store.mappings import PAYMENT
 from praxis_billing.store.models import Account, Payment
-from praxis_billing.usecases import allocations
+from praxis_billing.usecases import allocations, civil_dates
 from praxis_billing.usecases.ledger import Heading, post
 from praxis_chassis import clock
 from praxis_chassis.database import enum_words, fetch, uuid_of
@@ -30,7 +30,7 @@ METHODS, _ = enum_words(payment_pb2.PaymentMethod)
 def receive(session: Session, asked: payment_pb2.Payment) -> Payment:
     """Record a payment that a person took and use it as its policy says."""
     payment = PAYMENT.new(asked)
-    today = clock.today(session, queries.first_time_zone(session))
+    today = civil_dates.today_at(session, payment.location_id)
     payment.received_date = read_date(asked.received_date, "payment.received_date") or today
     _check_payer(session, payment)
     _check_amount(payment, today)
@@ -110,7 +110,7 @@ def allocate(session: Session, request: payment_service_pb2.AllocatePaymentReque
     """Use what is left of a payment, or take uses back."""
     payment = _movable(session, request.id, request.etag)
     uses = _chosen(session, payment, request.policy, list(request.allocations))
-    today = clock.today(session, queries.first_time_zone(session))
+    today = civil_dates.today_at(session, payment.location_id)
     allocations.use(session, payment, uses, max(today, payment.received_date))
     return payment
 
@@ -127,7 +127,7 @@ def _movable(session: Session, payment_id: str, etag: str) -> Payment:
 def reverse(session: Session, request: payment_service_pb2.ReversePaymentRequest) -> Payment:
     """Take a payment back with all its uses, such as a check that bounced."""
     payment = _movable(session, request.id, request.etag)
-    day = max(clock.today(session, queries.first_time_zone(session)), payment.received_date)
+    day = max(civil_dates.today_at(session, payment.location_id), payment.received_date)
     used = allocations.used_by_share(session, payment)
     currency = payment.currency_code
     back = [Use(share_id, Money(currency, -minor)) for share_id, minor in sorted(used.items()) if minor]

@@ -15,7 +15,7 @@ from praxis_billing.rules.aging import age_buckets
 from praxis_billing.rules.chart import RECEIVABLES, LedgerCode
 from praxis_billing.store import queries
 from praxis_billing.store.models import Charge, Encounter, Entry, Payment, Share
-from praxis_chassis import clock
+from praxis_billing.usecases import civil_dates
 from praxis_chassis.mapping import read_money, wire_money
 from praxis_chassis.types import Money
 
@@ -131,7 +131,7 @@ def _charges_check(session: Session, currency: str) -> ledger_pb2.Reconciliation
 
 
 def _aged(session: Session, currency: str) -> int:
-    as_of = clock.today(session, queries.first_time_zone(session))
+    as_of = civil_dates.today(session)
     query = (
         select(Share.service_date, func.sum(Share.open_minor))
         .where(Share.currency_code == currency)

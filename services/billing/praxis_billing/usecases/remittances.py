@@ -13,13 +13,11 @@ from praxis.claims.v1 import events_pb2 as claims_events
 from praxis.claims.v1 import remittance_pb2
 from praxis_billing.rules.chart import LedgerCode
 from praxis_billing.rules.ledger import Line
-from praxis_billing.store import queries
 from praxis_billing.store.mappings import ALLOCATION
 from praxis_billing.store.models import Allocation, Payment, RemittancePosting
-from praxis_billing.usecases import claim_postings, payments
+from praxis_billing.usecases import civil_dates, claim_postings, payments
 from praxis_billing.usecases.allocations import waiting_dimensions
 from praxis_billing.usecases.ledger import Heading, post
-from praxis_chassis import clock
 from praxis_chassis.errors import DomainError
 from praxis_chassis.events import record
 from praxis_chassis.mapping import read_date, read_money
@@ -50,8 +48,13 @@ def _tell_allocations(session: Session, payment: Payment, known: set[UUID]) -> N
 
 
 def paid_on(session: Session, remittance: remittance_pb2.Remittance) -> date:
-    """Return the day from which a remittance counts."""
-    return read_date(remittance.payment_date, "payment_date") or clock.today(session, queries.first_time_zone(session))
+    """Return the day from which a remittance counts: the payment's, or today while the money is still on its way.
+
+    The date of a payment (BPR16) may be that of a transfer in some days; what the insurer left to the patient is owed
+    from the day on which the insurer's decision is known.
+    """
+    today = civil_dates.today(session)
+    return min(read_date(remittance.payment_date, "payment_date") or today, today)
 
 
 # ── the payment and what the insurer settled with the practice itself ─────────────────────────────────

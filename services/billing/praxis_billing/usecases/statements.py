@@ -13,8 +13,8 @@ from praxis_billing.documents.printer import render
 from praxis_billing.rules.aging import Bucket
 from praxis_billing.store import queries
 from praxis_billing.store.models import Account, PartyCopy, PracticeCopy, Statement
+from praxis_billing.usecases import civil_dates
 from praxis_billing.usecases.balances import Balance, OpenCharge, Wording, balance_of
-from praxis_chassis import clock
 from praxis_chassis.context import context_of
 from praxis_chassis.database import fetch
 from praxis_chassis.errors import DomainError, invalid
@@ -50,7 +50,7 @@ def wording_for(session: Session, locale: str) -> Wording:
 def issue(session: Session, asked: statement_pb2.Statement) -> Statement:
     """Make a statement; an account that owes nothing gets none."""
     account = fetch(session, Account, asked.account_id, lock=True)
-    today = clock.today(session, queries.first_time_zone(session))
+    today = civil_dates.today(session)
     as_of = read_date(asked.as_of_date, "statement.as_of_date") or today
     if as_of > today:
         raise invalid("statement.as_of_date", "AS_OF_IN_FUTURE", date=as_of)
