@@ -78,7 +78,7 @@ def logs(
         raise typer.BadParameter(f"no log of {', '.join(missing)} in {folder}; there are {', '.join(known) or 'none'}")
     try:
         for name, text in follow([folder / f"{name}.log" for name in wanted], keep_going=keep_going, lines=lines):
-            print(f"{name:<12}| {text}", flush=True)
+            print(f"{name:<14}| {text}", flush=True)
     except KeyboardInterrupt:
         return
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -76,7 +77,7 @@ class Terminal:
     def _prefix(self, name: str) -> str:
         if name not in self._known:
             self._known.append(name)
-        label = f"{name:<12}|"
+        label = f"{name:<14}|"
         return f"\x1b[{COLORS[self._known.index(name) % len(COLORS)]}m{label}\x1b[0m" if self._colored else label
 
 
@@ -109,7 +110,10 @@ def follow(paths: list[Path], *, keep_going: bool, lines: int) -> Iterator[tuple
         for line in deque(file, maxlen=lines):
             yield path.stem, readable(parse(line.rstrip(), path.stem))
     while keep_going:
-        for path, file in files:
+        for place, (path, file) in enumerate(files):
             for line in file:
                 yield path.stem, readable(parse(line.rstrip(), path.stem))
+            if path.exists() and not os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                file.close()
+                files[place] = (path, path.open())
         time.sleep(0.3)

@@ -101,6 +101,10 @@ class Wording:
         """Write a date."""
         return format_date(value, format="long", locale=way_to_write(self.locale))
 
+    def short_day(self, value: date) -> str:
+        """Write a date for a narrow column."""
+        return format_date(value, format="medium", locale=way_to_write(self.locale))
+
     def say(self, key: str, **arguments: str) -> str:
         """Write a sentence."""
         return self.catalog.render(self.locale, key, arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
+import phonenumbers
 from sqlalchemy.orm import Session
 
 from praxis.billing.v1 import account_pb2, errors_pb2, events_pb2, statement_pb2
@@ -153,7 +154,16 @@ def _letterhead(practice: PracticeCopy | None) -> dict[str, Any]:
     if practice is None:
         return {"name": "", "phone": "", "address": []}
     address = _address_lines(practice.billing_address) if practice.billing_address else []
-    return {"name": practice.name, "phone": practice.phone, "address": address}
+    return {"name": practice.name, "phone": _phone(practice), "address": address}
+
+
+def _phone(practice: PracticeCopy) -> str:
+    """Return the number as people of its own country write it; it is kept in E.164."""
+    try:
+        number = phonenumbers.parse(practice.phone)
+    except phonenumbers.NumberParseException:
+        return practice.phone
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
 
 
 def _address_lines(address: type_pb2.Address) -> list[str]:
@@ -165,7 +175,7 @@ def _address_lines(address: type_pb2.Address) -> list[str]:
 def _line(item: OpenCharge, wording: Wording) -> dict[str, str]:
     facts = item.facts
     return {
-        "date": item.share.service_date.isoformat(),
+        "date": wording.short_day(item.share.service_date),
         "patient": item.patient_name,
         "description": item.share.charge.description,
         "charged": wording.money(facts.charged),
