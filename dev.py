@@ -91,7 +91,7 @@ def lock(rest: Sequence[str]) -> int:
     """Resolve the requirements; the options keep registry addresses out of the files."""
     options = ["--universal", "--python-version", "3.11", "--generate-hashes"]
     options += ["--no-emit-index-url", "--no-annotate", "--no-header", "--quiet", *rest]
-    for name in ("service", "gateway", "dev"):
+    for name in ("service", "gateway", "image", "build", "dev"):
         source, target = REQUIREMENTS / f"{name}.in", REQUIREMENTS / f"{name}.txt"
         code = call(VENV / "bin" / "uv", "pip", "compile", *options, str(source), "-o", str(target))
         if code:

@@ -66,3 +66,12 @@ def test_a_missing_or_wrong_setting_is_named() -> None:
     with pytest.raises(SettingsError, match="PRAXIS_THREADS"):
         Settings.from_environment({"PRAXIS_DATABASE_URL": "x", "PRAXIS_THREADS": "many"})
     assert Settings.from_environment({"PRAXIS_DATABASE_URL": "x", "PRAXIS_THREADS": "4"}).threads == 4
+
+
+def test_a_setting_may_be_kept_in_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://app@database/patients\n")
+    given = {"PRAXIS_DATABASE_URL_FILE": str(secret)}
+    assert Settings.from_environment(given).database_url == "postgresql://app@database/patients"
+    with pytest.raises(SettingsError, match="PRAXIS_DATABASE_URL_FILE"):
+        Settings.from_environment({"PRAXIS_DATABASE_URL_FILE": str(tmp_path / "none")})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from praxis_local import supervisor as module
+from praxis_local.logs import Terminal
 from praxis_local.processes import APPLICATIONS, DATABASE, Program, StartFailed, hold_port, process_exists, wait_until
 from praxis_local.supervisor import Supervisor
 
@@ -147,3 +149,17 @@ def test_two_launchers_never_share_a_port_and_the_gateway_can_still_listen() -> 
             gateway.listen()
             with closing(socket.create_connection(("127.0.0.1", port), timeout=5)) as caller:
                 assert caller.getpeername()[1] == port
+
+
+def test_a_warning_of_many_programs_is_shown_once() -> None:
+    screen = io.StringIO()
+    terminal = Terminal(screen)
+    for second, name in enumerate(("patients", "billing", "claims")):
+        terminal(name, f"12:00:0{second} warning the same trouble")
+    terminal("claims", "12:00:04 warning another trouble")
+    terminal("claims", "12:00:04 warning the same trouble")
+    assert [line.partition("warning ")[2] for line in screen.getvalue().splitlines()] == [
+        "the same trouble",
+        "another trouble",
+        "the same trouble",
+    ]

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from praxis_local import containers
 from praxis_local import doctor as examination
 from praxis_local.fhir import importer
 from praxis_local.home import Home
@@ -151,6 +152,27 @@ def import_fhir(
     counts = importer.import_files(files, target, rejects)
     importer.print_counts(counts, rejects, as_json=as_json)
     raise typer.Exit(2 if counts.rejected else 0)
+
+
+@app.command(rich_help_panel="Containers")
+def secrets(
+    folder: Annotated[Path, typer.Option(help="Folder with one folder per part below it.")] = Path("/secrets"),
+    nats: Annotated[str, typer.Option(help="Host and port of NATS.")] = "nats:4222",
+) -> None:
+    """Make the secrets that are missing: keys, passwords and permissions on the bus, each part's in its own folder."""
+    containers.prepare_secrets(folder, nats)
+
+
+@app.command("provision", rich_help_panel="Containers")
+def provision_part(
+    part: Annotated[str, typer.Argument(help="Service, or gateway.")],
+    server: Annotated[str, typer.Argument(help="Host and port of its PostgreSQL.")],
+    folder: Annotated[Path, typer.Option(help="Folder that `secrets` filled.")] = Path("/secrets"),
+) -> None:
+    """Make the database, roles and extensions of one part; running it again changes nothing."""
+    if part not in containers.PARTS:
+        raise typer.BadParameter(f"{part}; the parts are {', '.join(containers.PARTS)}")
+    containers.provision_database(part, folder, server)
 
 
 @app.command(rich_help_panel="Developers")

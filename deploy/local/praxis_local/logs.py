@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from typing import IO
 
 LARGEST_FILE = 10 * 1024 * 1024
 TAIL_LINES = 20
+REPEATED_SECONDS = 5.0
 COLORS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 ALWAYS_SHOWN = {"warning", "error", "critical", "fatal"}
 
@@ -68,11 +70,20 @@ class Terminal:
         self._lock = Lock()
         self._colored = stream.isatty()
         self._known: list[str] = []
+        self._last = ("", 0.0)
 
     def __call__(self, name: str, text: str) -> None:
         with self._lock:
+            if self._said_just_now(text):
+                return
             for line in text.splitlines():
                 print(f"{self._prefix(name)} {line}", file=self._stream, flush=True)
+
+    def _said_just_now(self, text: str) -> bool:
+        """Tell whether the line before was the same but for its time: six programs may warn of one thing."""
+        words, now = text.partition(" ")[2], time.monotonic()
+        before, self._last = self._last, (words, now)
+        return bool(words) and before[0] == words and now - before[1] < REPEATED_SECONDS
 
     def _prefix(self, name: str) -> str:
         if name not in self._known:
@@ -103,8 +114,6 @@ def readable(record: dict[str, object]) -> str:
 
 def follow(paths: list[Path], *, keep_going: bool, lines: int) -> Iterator[tuple[str, str]]:
     """Yield (program, readable line) of the last `lines` of each file, then what is added."""
-    import time
-
     files = [(path, path.open()) for path in paths]
     for path, file in files:
         for line in deque(file, maxlen=lines):

@@ -38,6 +38,7 @@ ACK_WAIT_SECONDS = 5
 PUBLISH_TIMEOUT_SECONDS = 5
 STREAM_DAYS = 14
 DUPLICATE_WINDOW_SECONDS = 120
+OLDEST_NATS = (2, 14, 5)
 log = logging.getLogger(__name__)
 
 
@@ -289,6 +290,7 @@ class Worker:
         client = await self._connect(stop)
         if client is None:
             return
+        _warn_of_old(client.connected_server_version)
         self.connected.set()
         stream = client.jetstream(timeout=PUBLISH_TIMEOUT_SECONDS)
         sources = sorted(self.runtime.service.reaction_table.aggregates)
@@ -310,6 +312,8 @@ class Worker:
                 return await nats.connect(
                     self.runtime.settings.nats_url,
                     name=f"praxis-{self.runtime.service.name}",
+                    # Replies come to an inbox that a server with permissions keeps from every other service.
+                    inbox_prefix=f"_INBOX_{self.runtime.service.name}",
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=0.2,
                     pending_size=-1,
@@ -331,6 +335,12 @@ class Worker:
     def _seal(self) -> None:
         with self.runtime.relay_database.engine.begin() as connection:
             audit.seal(connection)
+
+
+def _warn_of_old(version: Any) -> None:
+    """Say that a server older than the tested one is in use; it works, but known losses were mended since."""
+    if (version.major, version.minor, version.patch) < OLDEST_NATS:
+        log.warning("NATS is older than 2.14.5; upgrade it when you can", extra={"version": str(version)})
 
 
 async def _say(failure: Exception) -> None:

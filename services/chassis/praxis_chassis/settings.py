@@ -1,10 +1,11 @@
-"""Settings from environment variables `PRAXIS_<FIELD>`, checked at start and listed by `settings`."""
+"""Settings from variables `PRAXIS_<FIELD>`, or files named by `PRAXIS_<FIELD>_FILE`; checked at start."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
 from typing import Any, Self, get_type_hints
 
 
@@ -19,6 +20,14 @@ def _read(kind: Any, name: str, text: str) -> Any:
         return kind(text) if kind in (int, float) else text
     except (KeyError, ValueError) as error:
         raise SettingsError(f"{name}={text!r} is not a valid {kind.__name__}") from error
+
+
+def _content(name: str, environment: Mapping[str, str]) -> str:
+    """Return a value that is kept in a file, as container secrets are."""
+    try:
+        return Path(environment[name]).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{name}={environment[name]!r} cannot be read: {error.strerror}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +66,8 @@ class Settings:
             name = f"PRAXIS_{item.name.upper()}"
             if name in environment:
                 values[item.name] = _read(hints[item.name], name, environment[name])
+            elif f"{name}_FILE" in environment:
+                values[item.name] = _read(hints[item.name], name, _content(f"{name}_FILE", environment))
             elif item.default is MISSING and item.default_factory is MISSING:
                 raise SettingsError(f"{name} is not set; it is needed to start")
         return cls(**values)

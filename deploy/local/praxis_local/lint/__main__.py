@@ -49,6 +49,7 @@ def all_checks() -> dict[str, Check]:
         **{name: partial(_listed, rule) for name, rule in HOUSE_RULES.items()},
         "imports": partial(tool, "lint-imports"),
         "types": types,
+        "dockerfile": partial(tool, "hadolint", "deploy/images/Dockerfile"),
         "buf lint": partial(tool, "buf", "lint", str(DESCRIPTORS), "--config", "protos/buf.yaml"),
         "buf breaking": breaking,
         "openapi": openapi,
