@@ -14,6 +14,8 @@ from praxis_gateway import contracts as contracts_module
 from praxis_gateway.access import Access
 from praxis_gateway.app import build_app
 from praxis_gateway.authentication import Authenticator, InternalTokens
+from praxis_gateway.breakers import GuardedTransport
+from praxis_gateway.bulkheads import Bulkheads
 from praxis_gateway.effects import after_calls
 from praxis_gateway.endpoint import Door
 from praxis_gateway.files import Files
@@ -46,6 +48,7 @@ def compose(settings: Settings) -> Gateway:
         files=Files(runtime.objects, runtime.keys),
         limiter=Limiter(settings.rate_limit),
         anonymous_limiter=Limiter(settings.rate_limit_anonymous),
+        bulkheads=Bulkheads(settings.places),
         after_calls=after_calls(authenticator, minter, transports),
     )
     return Gateway(build_app(contracts, door, lambda: not readiness(runtime)), runtime)
@@ -53,6 +56,12 @@ def compose(settings: Settings) -> Gateway:
 
 def _transports(settings: Settings, contracts: contracts_module.Contracts, runtime: Runtime) -> dict[str, Transport]:
     transports: dict[str, Transport] = {
-        name: GrpcTransport(target, contracts, name) for name, target in settings.targets.items() if target
+        name: GuardedTransport(GrpcTransport(target), _reads(contracts, name))
+        for name, target in settings.targets.items()
+        if target
     }
     return {**transports, "identity": IdentityTransport(runtime)}
+
+
+def _reads(contracts: contracts_module.Contracts, service: str) -> set[str]:
+    return {each.full_name for each in contracts.operations if each.service == service and each.read_only}

@@ -15,6 +15,7 @@ from opentelemetry.trace import SpanKind
 from praxis.type.v1 import type_pb2
 from praxis_chassis import telemetry
 from praxis_gateway.authentication import Authenticator, InternalTokens
+from praxis_gateway.bulkheads import Bulkheads, kind_of
 from praxis_gateway.contracts import Operation
 from praxis_gateway.converters import to_json
 from praxis_gateway.files import Files
@@ -52,6 +53,7 @@ class Door:
     files: Files
     limiter: Limiter
     anonymous_limiter: Limiter
+    bulkheads: Bulkheads
     after_calls: Mapping[str, AfterCall]
 
     def answer(self, operation: Operation, path: Mapping[str, str]) -> Response:
@@ -59,10 +61,12 @@ class Door:
         facts = {"route": operation.path, "method": operation.verb}
         with telemetry.span(f"HTTP {operation.full_name}", SpanKind.SERVER, _trace_parent(), **facts) as trace:
             g.trace = trace
-            return self._answer(operation, path)
+            with self.bulkheads.whole():
+                caller = self._admit(operation)
+                with self.bulkheads.part(kind_of(operation), caller.tenant_id if caller else ""):
+                    return self._answer(operation, caller, path)
 
-    def _answer(self, operation: Operation, path: Mapping[str, str]) -> Response:
-        caller = self._admit(operation)
+    def _answer(self, operation: Operation, caller: Caller | None, path: Mapping[str, str]) -> Response:
         message = build(operation, self._incoming(operation, caller, path))
         reply = self.invoker.call(operation, message, self._metadata(operation, caller))
         response = self._response(operation, caller, reply)

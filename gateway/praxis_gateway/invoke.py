@@ -17,7 +17,7 @@ from praxis.policy.v1 import policy_pb2
 from praxis_chassis.boundary import Boundary
 from praxis_chassis.errors import CallFailed
 from praxis_chassis.service import Runtime
-from praxis_gateway.contracts import Contracts, Operation, message_class
+from praxis_gateway.contracts import Operation, message_class
 from praxis_gateway.problems import from_status
 
 READ_SECONDS = 2.0
@@ -60,11 +60,10 @@ def deadline_of(operation: Operation) -> float:
 
 
 class GrpcTransport:
-    """Calls over gRPC; reads are tried again while the service restarts, within a budget."""
+    """Calls over gRPC, spread over the replicas of the service."""
 
-    def __init__(self, target: str, contracts: Contracts, service: str) -> None:
+    def __init__(self, target: str) -> None:
         self._target = target
-        self._options = _channel_options([op for op in contracts.operations if op.service == service])
         self._stubs: dict[str, Callable[..., Any]] = {}
         self._channel: grpc.Channel | None = None
         self._lock = threading.Lock()
@@ -85,7 +84,7 @@ class GrpcTransport:
         stub = self._stubs.get(full_name)
         if stub is None:
             with self._lock:
-                self._channel = self._channel or grpc.insecure_channel(self._target, options=self._options)
+                self._channel = self._channel or grpc.insecure_channel(self._target, options=_OPTIONS)
             method = descriptor_pool.Default().FindMethodByName(full_name.replace("/", "."))
             reply = message_class(method.output_type)
             stub = self._channel.unary_unary(
@@ -97,29 +96,13 @@ class GrpcTransport:
         return stub
 
 
-def _channel_options(operations: list[Operation]) -> list[tuple[str, Any]]:
-    reads = [
-        {"service": op.method.containing_service.full_name, "method": op.name} for op in operations if op.read_only
-    ]
-    retry = {
-        "maxAttempts": 4,
-        "initialBackoff": "0.05s",
-        "maxBackoff": "0.5s",
-        "backoffMultiplier": 2,
-        "retryableStatusCodes": ["UNAVAILABLE"],
-    }
-    config: dict[str, Any] = {
-        "loadBalancingConfig": [{"round_robin": {}}],
-        "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
-    }
-    if reads:
-        config["methodConfig"] = [{"name": reads, "retryPolicy": retry}]
-    return [
-        ("grpc.service_config", json.dumps(config)),
-        ("grpc.keepalive_time_ms", 10_000),
-        ("grpc.keepalive_timeout_ms", 3_000),
-        ("grpc.max_reconnect_backoff_ms", 2_000),
-    ]
+_OPTIONS: list[tuple[str, Any]] = [
+    # Second tries are made by `breakers`, which knows what may be repeated and what the service can bear.
+    ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 3_000),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+]
 
 
 def _status(error: grpc.RpcError) -> status_pb2.Status:

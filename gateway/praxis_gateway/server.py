@@ -48,7 +48,8 @@ def serve(settings: Settings) -> None:
             interface=Interfaces.WSGI,
             factory=True,
             workers=settings.gateway_workers,
-            blocking_threads=settings.threads,
+            # As many again: refusals and probes must find a thread when every place is taken.
+            blocking_threads=2 * settings.places,
             http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT_MS),
             websockets=False,
             respawn_failed_workers=True,

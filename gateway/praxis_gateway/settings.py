@@ -23,6 +23,11 @@ class Settings(ChassisSettings):
     trusted_proxies: int = 0
 
     @property
+    def places(self) -> int:
+        """Return how many calls may be under way at once: more than threads that compute, for most calls wait."""
+        return 2 * self.threads
+
+    @property
     def targets(self) -> dict[str, str]:
         """Return the gRPC address of each service."""
         return {name: getattr(self, f"{name}_target") for name in SERVICES}
