@@ -140,7 +140,7 @@ class IdentityTransport:
     def call(self, full_name: str, request: Message, metadata: Mapping[str, str], deadline_seconds: float) -> Reply:
         """Return the reply of identity, or raise its refusal."""
         try:
-            reply = self._boundary.call(full_name, request, metadata, deadline_seconds)
+            reply = self._boundary.call(full_name, request, metadata, deadline_seconds, peers=None)
         except CallFailed as failure:
             raise RefusedError(failure.status) from None
         return Reply(reply.message, reply.replayed)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from google.protobuf import descriptor_pool
@@ -115,16 +115,25 @@ class Boundary:
         self.domain = f"{runtime.service.name}.praxis"
 
     def call(
-        self, full_name: str, request: Message, metadata: Mapping[str, str], deadline_seconds: float | None = None
+        self,
+        full_name: str,
+        request: Message,
+        metadata: Mapping[str, str],
+        deadline_seconds: float | None = None,
+        *,
+        peers: Collection[str] | None,
     ) -> Reply:
-        """Answer one unary call, or raise CallFailed with the status for the wire."""
+        """Answer one unary call, or raise CallFailed with the status for the wire.
+
+        `peers` are the names in the caller's certificate: nothing within a process, or where encryption is off.
+        """
         method = self.methods[full_name]
         started = time.monotonic()
         with telemetry.span(
             full_name, SpanKind.SERVER, metadata.get("traceparent", ""), service=self.runtime.service.name
         ) as traceparent:
             try:
-                context = self._context(method, metadata, deadline_seconds, traceparent)
+                context = self._context(method, metadata, deadline_seconds, traceparent, peers)
                 reply = self._admitted(method, request, context)
                 self._count(method, "OK", started)
                 return reply
@@ -133,11 +142,13 @@ class Boundary:
                 self._count(method, code_pb2.Code.Name(failed.status.code), started)
                 raise failed from None
 
-    def stream(self, full_name: str, request: Message, metadata: Mapping[str, str]) -> Iterator[Message]:
+    def stream(
+        self, full_name: str, request: Message, metadata: Mapping[str, str], *, peers: Collection[str] | None
+    ) -> Iterator[Message]:
         """Answer one server-streaming call."""
         method = self.methods[full_name]
         try:
-            context = self._context(method, metadata, None, metadata.get("traceparent", ""))
+            context = self._context(method, metadata, None, metadata.get("traceparent", ""), peers)
             self._authorize(method, context)
             validate(request)
             yield from method.function(request, context)
@@ -150,13 +161,18 @@ class Boundary:
         telemetry.durations.record((time.monotonic() - started) * 1000, labels)
 
     def _context(
-        self, method: Method, metadata: Mapping[str, str], deadline_seconds: float | None, traceparent: str
+        self,
+        method: Method,
+        metadata: Mapping[str, str],
+        deadline_seconds: float | None,
+        traceparent: str,
+        peers: Collection[str] | None,
     ) -> Context:
         claims = self._claims(method, metadata.get("authorization", ""))
         seconds = DEADLINES[method.kind] if deadline_seconds is None else deadline_seconds
         actor = Actor(claims.kind, claims.subject)
         request_id = metadata.get("x-request-id") or str(new_id())
-        return Context(
+        context = Context(
             tenant_id=claims.tenant_id,
             actor=actor,
             runtime=self.runtime,
@@ -171,6 +187,17 @@ class Boundary:
             origin=metadata.get("x-origin", str(actor)),
             deadline=time.monotonic() + seconds,
         )
+        self._check_caller(method, context, claims.issuer, peers)
+        return context
+
+    def _check_caller(self, method: Method, context: Context, issuer: str, peers: Collection[str] | None) -> None:
+        """Refuse processes that the contract does not name, by the token's word and by the certificate's."""
+        named = issuer in (list(method.policy.callers) or ["gateway"])
+        if not named or (peers is not None and issuer not in peers):
+            shown = "no certificate" if peers is None else f"certificate of {', '.join(sorted(peers)) or 'nobody'}"
+            facts = {"method": method.full_name, "reason": f"token of {issuer}, {shown}"}
+            log.warning("caller refused", extra=facts)
+            self._deny(method, context)
 
     def _claims(self, method: Method, header: str) -> Claims:
         if method.policy.permission == "public" and not header:
@@ -179,8 +206,6 @@ class Boundary:
             claims = self.runtime.verifier.verify(header.removeprefix("Bearer ").strip())
         except TokenInvalid:
             raise common_error(common.COMMON_ERROR_REASON_UNAUTHENTICATED) from None
-        if claims.issuer not in (list(method.policy.callers) or ["gateway"]):
-            raise common_error(common.COMMON_ERROR_REASON_PERMISSION_DENIED, permission=method.policy.permission)
         if method.policy.step_up and clock.wall().timestamp() - claims.factor_time > STEP_UP_SECONDS:
             raise common_error(common.COMMON_ERROR_REASON_STEP_UP_REQUIRED)
         return claims
@@ -207,10 +232,14 @@ class Boundary:
             accepted = {policy_pb2.Purpose.Name(p).removeprefix("PURPOSE_").lower() for p in policy.purposes}
             if context.purpose in (accepted or PURPOSES) or context.actor.kind == "system":
                 return
+        self._deny(method, context)
+
+    def _deny(self, method: Method, context: Context) -> NoReturn:
+        """Write the denial down and refuse."""
         if context.tenant_id is not None:
             with self.runtime.database.transaction(context) as session:
-                audit.write(session, context, method.full_name, policy, outcome="denied")
-        raise common_error(common.COMMON_ERROR_REASON_PERMISSION_DENIED, permission=policy.permission)
+                audit.write(session, context, method.full_name, method.policy, outcome="denied")
+        raise common_error(common.COMMON_ERROR_REASON_PERMISSION_DENIED, permission=method.policy.permission)
 
     def _transaction(self, method: Method, request: Message, context: Context, fetched: Any) -> Reply:
         changes = method.kind == "command"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import grpc
 
 from praxis.operations.v1 import operations_service_pb2, operations_service_pb2_grpc
+from praxis_chassis.channels import RenewedChannel
+from praxis_chassis.service import Runtime
 from praxis_chassis.settings import SettingsError
+from praxis_chassis.tls import Certificates
 from praxis_chassis.tokens import Minter
 
 CHANNEL_OPTIONS = [
@@ -20,19 +23,26 @@ CHANNEL_OPTIONS = [
 ]
 
 
-def channel(target: str) -> grpc.Channel:
-    """Open a channel with client-side balancing; targets look like `dns:///patients:7000` or `127.0.0.1:7000`."""
-    return grpc.insecure_channel(target, options=CHANNEL_OPTIONS)
+def channel(
+    target: str, service: str, certificates: Certificates | None, options: Sequence[Any] = CHANNEL_OPTIONS
+) -> grpc.Channel:
+    """Open a channel to a service, with client-side balancing by the default options.
+
+    Targets look like `dns:///patients:7000` or `127.0.0.1:7000`.
+    """
+    if certificates is None:
+        return grpc.insecure_channel(target, options=options)
+    return RenewedChannel(target, service, certificates, options)
 
 
-def read_events(settings: Any, reader: str, source: str, minter: Minter) -> Iterator[Any]:
-    """Read the whole event log of a service as `reader`, which the contract must allow."""
-    target = getattr(settings, f"{source}_target")
+def read_events(runtime: Runtime, source: str, minter: Minter) -> Iterator[Any]:
+    """Read the whole event log of a service, whose contract must allow it to us."""
+    reader, target = runtime.service.name, getattr(runtime.settings, f"{source}_target")
     if not target:
         raise SettingsError(f"PRAXIS_{source.upper()}_TARGET is not set; it is needed to read the events of {source}")
     minter.issuer = reader
     token = minter.mint(tenant_id=None, subject=reader, kind="system", permissions=["operations.events.read"])
-    with channel(target) as opened:
+    with channel(target, source, runtime.certificates) as opened:
         stub = operations_service_pb2_grpc.OperationsServiceStub(opened)
         request = operations_service_pb2.ReadEventsRequest()
         yield from stub.ReadEvents(request, metadata=(("authorization", f"Bearer {token}"),), timeout=3600)

@@ -33,7 +33,7 @@ def rebuild(runtime: Runtime) -> int:
     minter = Minter(Path(runtime.settings.token_private_key_file).read_bytes())
     applied = 0
     for source in sorted(runtime.service.reaction_table.aggregates):
-        for message in clients.read_events(runtime.settings, runtime.service.name, source, minter):
+        for message in clients.read_events(runtime, source, minter):
             if message.aggregate in runtime.service.reaction_table.aggregates[source]:
                 applied += _apply(runtime, source, message)
     log.info("rebuilt", extra={"count": applied})

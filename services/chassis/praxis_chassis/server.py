@@ -17,7 +17,7 @@ from google.rpc import code_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from praxis.type.v1 import errors_pb2 as common
-from praxis_chassis import migrations
+from praxis_chassis import migrations, tls
 from praxis_chassis.boundary import Boundary, Method
 from praxis_chassis.errors import CallFailed, common_error, status_of
 from praxis_chassis.service import Runtime
@@ -60,7 +60,9 @@ def _metadata(context: grpc.ServicerContext) -> dict[str, str]:
 def _unary(boundary: Boundary, method: Method) -> Callable[[Any, grpc.ServicerContext], Any]:
     def answer(request: Message, context: grpc.ServicerContext) -> Message | None:
         try:
-            reply = boundary.call(method.full_name, request, _metadata(context), context.time_remaining())
+            reply = boundary.call(
+                method.full_name, request, _metadata(context), context.time_remaining(), peers=tls.peers_of(context)
+            )
         except CallFailed as failure:
             _refuse(context, failure.status)
             return None
@@ -74,7 +76,7 @@ def _unary(boundary: Boundary, method: Method) -> Callable[[Any, grpc.ServicerCo
 def _streamed(boundary: Boundary, method: Method) -> Callable[[Any, grpc.ServicerContext], Iterator[Message]]:
     def answer(request: Message, context: grpc.ServicerContext) -> Iterator[Message]:
         try:
-            yield from boundary.stream(method.full_name, request, _metadata(context))
+            yield from boundary.stream(method.full_name, request, _metadata(context), peers=tls.peers_of(context))
         except CallFailed as failure:
             _refuse(context, failure.status)
 
@@ -136,7 +138,7 @@ class Server:
 
     def start(self) -> None:
         """Listen, and say so on the health protocol."""
-        self.port = self.grpc.add_insecure_port(self.runtime.settings.listen)
+        self.port = tls.listen(self.grpc, self.runtime.settings.listen, self.runtime.certificates)
         self.grpc.start()
         for name in ("", *{method.service for method in self.boundary.methods.values()}):
             self.health.set(name, health_pb2.HealthCheckResponse.SERVING)

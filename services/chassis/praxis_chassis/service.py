@@ -18,6 +18,7 @@ from praxis_chassis.jobs import Job, jobs_of
 from praxis_chassis.keys import FileKeys, KeyRing
 from praxis_chassis.settings import Settings
 from praxis_chassis.texts import Catalog
+from praxis_chassis.tls import Certificates, certificates_of
 from praxis_chassis.tokens import Verifier
 
 
@@ -80,6 +81,11 @@ class Runtime:
     def verifier(self) -> Verifier:
         """Checks the gateway's tokens."""
         return Verifier(Path(self.settings.token_public_key_file).read_bytes())
+
+    @cached_property
+    def certificates(self) -> Certificates | None:
+        """Who this process is to others; nothing where encryption was switched off."""
+        return certificates_of(self.settings, self.service.name)
 
     def close(self) -> None:
         """Give connections back."""

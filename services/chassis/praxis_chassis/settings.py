@@ -45,6 +45,8 @@ class Settings:
     billing_target: str = ""
     claims_target: str = ""
     reporting_target: str = ""
+    tls_dir: str = ""
+    insecure_grpc: bool = False
     token_public_key_file: str = ""
     token_private_key_file: str = ""
     keys_file: str = ""

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from sqlalchemy import func, select
 
-from praxis_chassis import app, clock, inbox, subjects, tables
+from praxis_chassis import app, clients, clock, inbox, subjects, tables
 from praxis_chassis.boundary import Method
 from praxis_chassis.context import system_context
 from praxis_chassis.events import Envelope, event_type, message_class
@@ -22,6 +22,7 @@ from praxis_chassis.inbox import Verdict
 from praxis_chassis.messaging import Worker
 from praxis_chassis.server import STATUS_KEY, Server
 from praxis_chassis.service import Runtime, Service
+from praxis_chassis.tls import Certificates
 from praxis_chassis.tokens import Minter
 from praxis_chassis.types import new_id
 
@@ -53,11 +54,17 @@ class ServiceUnderTest:
         self.worker = Worker(self.runtime) if work else None
         if self.worker:
             self.worker.start()
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{self.server.port}")
+        self.channel = self.channel_of("gateway")
         self.minter = Minter(private_key.read_bytes())
         self.methods = {method.name: method for method in self.server.boundary.methods.values()}
         policies = [method.policy for method in self.methods.values()]
         self.permissions = {name for policy in policies for name in (policy.permission, *policy.further_permissions)}
+
+    def channel_of(self, caller: str) -> grpc.Channel:
+        """Open a channel as another part, whose certificates lie beside the service's own."""
+        folder, target = self.runtime.settings.tls_dir, f"127.0.0.1:{self.server.port}"
+        certificates = Certificates(Path(folder).with_name(caller)) if folder else None
+        return clients.channel(target, self.service.name, certificates)
 
     def close(self) -> None:
         """Stop everything."""
