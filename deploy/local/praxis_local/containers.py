@@ -15,10 +15,11 @@ from praxis_local.topology import GATEWAY, SERVICES
 PARTS = (*SERVICES, GATEWAY)
 # What a service may say to NATS: publish its own events, keep its own stream, read others by its own consumer.
 PERMISSIONS = """\
-    {{ user: {name}, password: {password}, permissions: {{
+    {{ user: "{name}", password: "{password}", permissions: {{
         publish: [
             "praxis.{name}.>", "$JS.API.INFO", "$JS.API.STREAM.INFO.*",
             "$JS.API.STREAM.CREATE.{stream}", "$JS.API.STREAM.UPDATE.{stream}", "$JS.API.STREAM.MSG.DELETE.{stream}",
+            "$JS.API.STREAM.MSG.GET.{stream}",
             "$JS.API.CONSUMER.INFO.*.{name}", "$JS.API.CONSUMER.DURABLE.CREATE.*.{name}",
             "$JS.API.CONSUMER.CREATE.*.{name}", "$JS.API.CONSUMER.CREATE.*.{name}.>",
             "$JS.API.CONSUMER.MSG.NEXT.*.{name}", "$JS.ACK.*.{name}.>"
