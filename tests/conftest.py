@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.platform import Platform
+from support.servers import servers
 
 # Tests start programs while gRPC's threads run; its fork handlers would stop calls that are under way.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -16,13 +17,22 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 from praxis_chassis.keys import make_keys_file
 from praxis_chassis.testing import ServiceUnderTest
 from praxis_chassis.tokens import make_key_pair
-from praxis_local.nats import Nats
-from praxis_local.postgres import Postgres
 from praxis_local.provision import DATABASES, provision
 
 if TYPE_CHECKING:
     from support.front_door import FrontDoor
     from support.practice_day import Lived
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--long`: the full counts of the fault tests and simulations, and everything that is timed."""
+    parser.addoption("--long", action="store_true", help="run fault tests and simulations at their full counts")
+
+
+@pytest.fixture(scope="session")
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether the full counts were asked for."""
+    return bool(request.config.getoption("--long"))
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +41,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     home = tmp_path_factory.mktemp("platform")
     make_keys_file(home / "keys.json")
     make_key_pair(home / "token.pem", home / "token.pub")
-    with Postgres(home, fast=True) as postgres, Nats(home) as nats:
-        urls = provision(postgres.admin_url, DATABASES, home / "roles.json")
-        yield Platform(home, urls, nats.url, postgres, nats)
+    with servers(home) as found:
+        yield Platform(home, provision(found.admin_url, DATABASES, home / "roles.json"), found)
 
 
 @pytest.fixture(scope="session")

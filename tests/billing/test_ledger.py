@@ -147,7 +147,7 @@ def _as(platform: Platform, role: str) -> Iterator[Connection]:
 
 
 def _superuser_url(platform: Platform) -> str:
-    admin: Any = platform.postgres.admin_url
+    admin: Any = platform.servers.admin_url
     head, _, tail = str(admin).partition("?")
     return head.rsplit("/", 1)[0] + "/billing" + (f"?{tail}" if tail else "")
 

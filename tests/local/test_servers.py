@@ -18,7 +18,7 @@ from praxis_local.provision import DATABASES, provision
 def test_provisioning_again_changes_nothing(platform: Platform) -> None:
     passwords = platform.home / "roles.json"
     before = passwords.read_text()
-    assert provision(platform.postgres.admin_url, DATABASES, passwords) == platform.databases
+    assert provision(platform.servers.admin_url, DATABASES, passwords) == platform.databases
     assert passwords.read_text() == before
     assert passwords.stat().st_mode & 0o077 == 0
 

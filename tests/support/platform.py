@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+from support.servers import Servers
+
 from praxis_chassis.settings import Settings
 from praxis_local.nats import Nats
-from praxis_local.postgres import Postgres
 from praxis_local.provision import DatabaseUrls
 
 
@@ -18,9 +20,19 @@ class Platform:
 
     home: Path
     databases: dict[str, DatabaseUrls]
-    nats_url: str
-    postgres: Postgres
-    nats: Nats
+    servers: Servers
+
+    @property
+    def nats_url(self) -> str:
+        """The address of NATS."""
+        return self.servers.nats_url
+
+    @property
+    def nats(self) -> Nats:
+        """NATS itself, for tests that stop it; servers of others are left alone."""
+        if self.servers.embedded is None:
+            pytest.skip("stops NATS, which only PRAXIS_TEST_BACKEND=embedded may do")
+        return self.servers.embedded[1]
 
     @property
     def private_key(self) -> Path:
