@@ -36,6 +36,8 @@ TRIES = 3
 PENDING_SECONDS = 2.0
 NEW_SECONDS = 60.0
 STEP_UP_SECONDS = 300
+# With less time left, work would only be begun to be thrown away.
+LEAST_SECONDS = 0.03
 DEADLINES = {"query": 2.0, "command": 5.0, "stream": 300.0}
 REPORT_DEADLINE = 30.0
 PURPOSES = {"treatment", "payment", "operations"}
@@ -211,6 +213,8 @@ class Boundary:
         return claims
 
     def _admitted(self, method: Method, request: Message, context: Context) -> Reply:
+        if context.remaining_seconds() < LEAST_SECONDS:
+            raise common_error(common.COMMON_ERROR_REASON_DEADLINE_EXCEEDED)
         self._authorize(method, context)
         if not context.idempotency_key:
             context.idempotency_key = getattr(request, "request_id", "")

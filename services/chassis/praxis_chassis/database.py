@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
+import psycopg
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
@@ -29,15 +31,28 @@ from sqlalchemy import (
 )
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 
 from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis import clock, telemetry
 from praxis_chassis.context import Context, context_of
 from praxis_chassis.errors import common_error, invalid, not_found
+from praxis_chassis.hangs import WATCH
 from praxis_chassis.types import Money, new_id
 
 LOCK_TIMEOUT_MS = 4000
+# The server gives up this much before the caller does, so that the caller hears why.
+ANSWER_MS = 50
+POOL_WAIT_SECONDS, PING_SECONDS = 0.5, 1.0
+# A host that vanished is noticed in seconds; a unix socket ignores all but the first.
+LOST_PEER = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 5000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
 
 E = TypeVar("E")
 
@@ -210,13 +225,14 @@ class Database:
             driver_url(url),
             pool_size=size,
             max_overflow=4,
-            pool_pre_ping=True,
-            pool_timeout=5,
+            pool_timeout=POOL_WAIT_SECONDS,
             hide_parameters=True,
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
-            connect_args={"connect_timeout": 5},
+            connect_args=LOST_PEER,
         )
+        event.listen(self.engine, "checkout", self._ping)
+        event.listen(self.engine, "checkin", lambda connection, _record: WATCH.forget(connection))
 
     @contextmanager
     def transaction(self, context: Context, *, durable: bool = True) -> Iterator[Session]:
@@ -229,6 +245,16 @@ class Database:
         ):
             session.connection()  # enters the tenant now, because the practice's time is read with it
             yield session
+
+    def _ping(self, connection: Any, _record: Any, _fairy: Any) -> None:
+        """Try a pooled connection before it is used, in bounded time; a dead one makes the pool start anew."""
+        WATCH.expect(connection, time.monotonic() + PING_SECONDS)
+        try:
+            self.engine.dialect.do_ping(connection)
+        except psycopg.Error as failure:
+            raise InvalidatePoolError from failure
+        finally:
+            WATCH.forget(connection)
 
     def close(self) -> None:
         """Give all connections back to the server."""
@@ -254,7 +280,9 @@ def _enter_tenant(session: Session, _transaction: Any, connection: Any) -> None:
     context = session.info.get("context")
     if context is None:
         return
-    milliseconds = max(1, int(context.remaining_seconds() * 1000))
+    if context.deadline is not None:
+        WATCH.expect(connection.connection.dbapi_connection, context.deadline)
+    milliseconds = max(1, int(context.remaining_seconds() * 1000) - ANSWER_MS)
     values = {
         "tenant": str(context.tenant_id or ""),
         "actor": str(context.actor),
