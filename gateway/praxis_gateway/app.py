@@ -11,10 +11,12 @@ from typing import Any
 
 import orjson
 from flask import Flask, Response, g, request
+from opentelemetry.trace import SpanKind
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
+from praxis_chassis import metrics, telemetry
 from praxis_gateway import openapi
 from praxis_gateway.contracts import Contracts, Operation
 from praxis_gateway.docs import add_docs
@@ -25,6 +27,8 @@ from praxis_gateway.problems import MEDIA_TYPE, Problem, invalid_input
 from praxis_gateway.transcoding import InputError, rule_of
 
 DRAIN_FILE = "PRAXIS_GATEWAY_DRAIN_FILE"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+PROBES = frozenset({"/livez", "/readyz"})
 logger = logging.getLogger(__name__)
 
 
@@ -52,6 +56,7 @@ def build_app(contracts: Contracts, door: Door, ready: Callable[[], bool]) -> Fl
     _add_problems(app)
     app.before_request(_start)
     app.after_request(_finish)
+    app.teardown_request(_end)
     if door.settings.trusted_proxies:
         count = door.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
@@ -130,18 +135,37 @@ def _from_fault(error: Exception) -> Response:
 
 
 def _start() -> None:
+    """Begin the trace of this request; probes come too often to be kept."""
     g.started = time.perf_counter()
+    g.method = request.method if request.method in METHODS else "_OTHER"
+    g.route = _route()
+    trace = telemetry.arrive(request.headers.get("traceparent", ""), wanted=g.route not in PROBES)
+    g.span = telemetry.span(f"{g.method} {g.route}".rstrip(), SpanKind.SERVER, trace)
+    g.trace = g.span.__enter__().traceparent
+
+
+def _route() -> str:
+    """Return the template of the route, never the path itself, which holds ids and what people typed."""
+    rule = request.url_rule
+    return (rule.endpoint.partition(" ")[2] or rule.rule) if rule else ""
+
+
+def _end(_failure: BaseException | None) -> None:
+    if "span" in g:
+        g.span.__exit__(None, None, None)
 
 
 def _finish(response: Response) -> Response:
     """Add the headers that every answer carries, and write one line without personal data to the log."""
     response.headers["X-Request-Id"] = request_id()
+    response.headers["X-Trace-Id"] = g.trace[3:35]
     allowance: Any = g.get("allowance")
     if allowance is not None:
         response.headers.update(allowance.headers())
     response.headers.update(security_headers(is_secure(), dict(response.headers)))
+    _measure(response.status_code)
     facts = {
-        "method": request.method,
+        "method": g.method,
         "route": g.get("operation", ""),
         "status": response.status_code,
         "duration_ms": round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
@@ -149,3 +173,10 @@ def _finish(response: Response) -> Response:
     }
     logger.info("answered", extra=facts)
     return response
+
+
+def _measure(status: int) -> None:
+    took = time.perf_counter() - g.started
+    metrics.http_server.record(took, g.method, g.route, status, traceparent=g.trace)
+    g.span.facts = {"http.request.method": g.method, "http.route": g.route, "http.response.status_code": status}
+    g.span.failure = str(status) if status >= 500 else ""

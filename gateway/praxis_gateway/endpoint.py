@@ -10,7 +10,6 @@ from uuid import uuid4
 import orjson
 from flask import Response, g, request
 from google.protobuf.message import Message
-from opentelemetry.trace import SpanKind
 
 from praxis.type.v1 import type_pb2
 from praxis_chassis import telemetry
@@ -28,7 +27,6 @@ from praxis_gateway.tokens import Caller
 from praxis_gateway.transcoding import Incoming, build, parse_json
 
 LOCALES = ("en", "es")
-_TRACE = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
 AfterCall = Callable[[Caller | None, Reply, Response], None]
@@ -57,14 +55,11 @@ class Door:
     after_calls: Mapping[str, AfterCall]
 
     def answer(self, operation: Operation, path: Mapping[str, str]) -> Response:
-        """Answer one call, in a span that the services' spans hang below."""
-        facts = {"route": operation.path, "method": operation.verb}
-        with telemetry.span(f"HTTP {operation.full_name}", SpanKind.SERVER, _trace_parent(), **facts) as trace:
-            g.trace = trace
-            with self.bulkheads.whole():
-                caller = self._admit(operation)
-                with self.bulkheads.part(kind_of(operation), caller.tenant_id if caller else ""):
-                    return self._answer(operation, caller, path)
+        """Answer one call, where there is room for it."""
+        with self.bulkheads.whole():
+            caller = self._admit(operation)
+            with self.bulkheads.part(kind_of(operation), caller.tenant_id if caller else ""):
+                return self._answer(operation, caller, path)
 
     def _answer(self, operation: Operation, caller: Caller | None, path: Mapping[str, str]) -> Response:
         message = build(operation, self._incoming(operation, caller, path))
@@ -124,8 +119,8 @@ class Door:
             "x-correlation-id": request_id(),
             "x-locale": _locale(),
         }
-        if g.trace:
-            metadata["traceparent"] = g.trace
+        if trace := telemetry.current():
+            metadata["traceparent"] = trace
         key = request.headers.get("Idempotency-Key")
         if key and operation.has_request_id:
             metadata["x-idempotency-key"] = key
@@ -188,9 +183,3 @@ def _locale() -> str:
     """Return the language that the caller likes best among ours; `es-MX` is content with `es`."""
     wanted = (tag.split("-")[0].lower() for tag in request.accept_languages.values())
     return next((language for language in wanted if language in LOCALES), LOCALES[0])
-
-
-def _trace_parent() -> str:
-    """Return the caller's trace, if it sent one."""
-    sent = request.headers.get("traceparent", "")
-    return sent if _TRACE.match(sent) else ""

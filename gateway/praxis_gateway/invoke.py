@@ -12,8 +12,10 @@ import grpc
 from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
 from google.rpc import code_pb2, status_pb2
+from opentelemetry.trace import SpanKind
 
 from praxis.policy.v1 import policy_pb2
+from praxis_chassis import telemetry
 from praxis_chassis.boundary import Boundary
 from praxis_chassis.errors import CallFailed
 from praxis_chassis.service import Runtime
@@ -70,12 +72,16 @@ class GrpcTransport:
 
     def call(self, full_name: str, request: Message, metadata: Mapping[str, str], deadline_seconds: float) -> Reply:
         """Return the reply of the service, or raise its refusal."""
-        try:
-            message, done = self._stub(full_name, request).with_call(  # type: ignore[attr-defined]
-                request, timeout=deadline_seconds, metadata=list(metadata.items())
-            )
-        except grpc.RpcError as error:
-            raise RefusedError(_status(error)) from None
+        with telemetry.rpc(SpanKind.CLIENT, full_name) as span:
+            sent = {**metadata, "traceparent": span.traceparent}
+            try:
+                message, done = self._stub(full_name, request).with_call(  # type: ignore[attr-defined]
+                    request, timeout=deadline_seconds, metadata=list(sent.items())
+                )
+            except grpc.RpcError as error:
+                status = _status(error)
+                span.answered(code_pb2.Code.Name(status.code))
+                raise RefusedError(status) from None
         trailers = {key for key, _ in done.trailing_metadata() or ()}
         return Reply(message, REPLAYED in trailers)
 

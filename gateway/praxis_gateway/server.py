@@ -63,11 +63,11 @@ def serve(settings: Settings) -> None:
 def application() -> Any:
     """Return the WSGI application of a worker; channels and pools are made here, after the fork."""
     _die_with_parent()
-    from praxis_chassis import telemetry
+    from praxis_chassis import logs, telemetry
 
     settings = Settings.from_environment()
+    logs.start_logging("gateway", settings.log_format, settings.log_level)
     telemetry.start("gateway", settings.trace_sample_ratio)
-    telemetry.start_logging("gateway", settings.log_format, settings.log_level)
     return compose(settings).app
 
 

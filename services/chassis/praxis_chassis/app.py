@@ -18,7 +18,7 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import create_engine, insert, select
 from sqlalchemy import types as sqltypes
 
-from praxis_chassis import audit, inbox, migrations, tables, telemetry
+from praxis_chassis import audit, inbox, logs, migrations, tables, telemetry
 from praxis_chassis.boundary import Boundary, PolicyMissing
 from praxis_chassis.context import system_context
 from praxis_chassis.database import driver_url
@@ -45,7 +45,7 @@ def main(service: Service, arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     try:
         settings = service.settings.from_environment()
-        telemetry.start_logging(service.name, settings.log_format, settings.log_level)
+        logs.start_logging(service.name, settings.log_format, settings.log_level)
         telemetry.start(service.name, settings.trace_sample_ratio)
         sys.exit(_run(Runtime(service, settings, verbose=settings.log_level == "DEBUG"), given))
     except (SettingsError, PolicyMissing) as failure:

@@ -130,18 +130,13 @@ class Boundary:
         `peers` are the names in the caller's certificate: nothing within a process, or where encryption is off.
         """
         method = self.methods[full_name]
-        started = time.monotonic()
-        with telemetry.span(
-            full_name, SpanKind.SERVER, metadata.get("traceparent", ""), service=self.runtime.service.name
-        ) as traceparent:
+        with telemetry.rpc(SpanKind.SERVER, full_name, metadata.get("traceparent", "")) as span:
             try:
-                context = self._context(method, metadata, deadline_seconds, traceparent, peers)
-                reply = self._admitted(method, request, context)
-                self._count(method, "OK", started)
-                return reply
+                context = self._context(method, metadata, deadline_seconds, span.traceparent, peers)
+                return self._admitted(method, request, context)
             except Exception as failure:  # noqa: BLE001 - every failure becomes a status here
                 failed = self._failed(failure, method, metadata.get("x-locale", "en"))
-                self._count(method, code_pb2.Code.Name(failed.status.code), started)
+                span.answered(code_pb2.Code.Name(failed.status.code))
                 raise failed from None
 
     def stream(
@@ -156,11 +151,6 @@ class Boundary:
             yield from method.function(request, context)
         except Exception as failure:  # noqa: BLE001 - every failure becomes a status here
             raise self._failed(failure, method, metadata.get("x-locale", "en")) from None
-
-    def _count(self, method: Method, code: str, started: float) -> None:
-        labels = {"method": method.full_name, "code": code}
-        telemetry.calls.add(1, labels)
-        telemetry.durations.record((time.monotonic() - started) * 1000, labels)
 
     def _context(
         self,

@@ -234,6 +234,8 @@ class Database:
         event.listen(self.engine, "checkout", self._ping)
         event.listen(self.engine, "checkin", lambda connection, _record: WATCH.forget(connection))
 
+        telemetry.watch(self.engine)
+
     @contextmanager
     def transaction(self, context: Context, *, durable: bool = True) -> Iterator[Session]:
         """Run one unit of work; every statement in it sees only the context's tenant."""

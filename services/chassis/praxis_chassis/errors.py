@@ -29,6 +29,8 @@ class Violation:
 class DomainError(Exception):
     """A refusal that the caller can act on; `reason` is an enum value of an `errors.proto`."""
 
+    is_refusal = True  # not a fault, so that no span it passes is marked as failed
+
     def __init__(
         self,
         reason: int,

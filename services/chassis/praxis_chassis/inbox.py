@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
@@ -15,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from praxis_chassis import clock, events, tables, telemetry
+from praxis_chassis import clock, events, metrics, tables, telemetry
 from praxis_chassis.context import Actor, Context, context_of
 from praxis_chassis.events import Envelope, Reactions
 from praxis_chassis.types import new_id
@@ -70,10 +71,16 @@ def _apply_next(session: Session, runtime: Any, reactions: Reactions, envelope: 
     context.clock_offset = context_of(session).clock_offset
     session.info["context"] = context
     facts = {"event_id": str(envelope.event_id), "tenant_id": str(envelope.tenant_id)}
-    with telemetry.span(f"apply {envelope.type}", SpanKind.CONSUMER, envelope.traceparent, **facts) as traceparent:
-        context.traceparent = traceparent
-        verdict = apply_in(session, reactions, envelope)
-        events.store_recorded(session)
+    began, outcome = time.perf_counter(), "failed"
+    with telemetry.span(f"apply {envelope.type}", SpanKind.CONSUMER, envelope.traceparent, **facts) as span:
+        context.traceparent = span.traceparent
+        try:
+            verdict = apply_in(session, reactions, envelope)
+            events.store_recorded(session)
+            outcome = verdict.value
+        finally:
+            took = time.perf_counter() - began
+            metrics.process.record(took, envelope.source, envelope.type, outcome, traceparent=span.traceparent)
     return verdict
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select, text
 
-from praxis_chassis import events, idempotency, tables
+from praxis_chassis import events, idempotency, tables, telemetry
 from praxis_chassis.context import system_context
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -69,14 +69,18 @@ class Ticker:
                 self._run_for(item, tenant)
 
     def _run_for(self, item: Job, tenant: Any) -> None:
-        try:
-            context = system_context(self.runtime, tenant, f"{self.runtime.service.name}.{item.name}")
-            with self.runtime.database.transaction(context) as session:
-                item.function(session)
-                events.store_recorded(session)
-        except Exception:
-            facts = {"job": item.name, "tenant_id": str(tenant)}
-            log.exception("job failed", extra=facts)
+        with telemetry.errand(f"job {item.name}") as span:
+            try:
+                context = system_context(self.runtime, tenant, f"{self.runtime.service.name}.{item.name}")
+                context.traceparent = span.traceparent
+                with self.runtime.database.transaction(context) as session:
+                    item.function(session)
+                    span.did_something = bool(context.recorded)
+                    events.store_recorded(session)
+            except Exception as failure:
+                span.failure = type(failure).__name__
+                facts = {"job": item.name, "tenant_id": str(tenant)}
+                log.exception("job failed", extra=facts)
 
 
 def _tenants(connection: Connection) -> list[Any]:

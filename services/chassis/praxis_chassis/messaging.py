@@ -24,7 +24,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
 from opentelemetry.trace import SpanKind
 
-from praxis_chassis import audit, inbox, outbox, telemetry
+from praxis_chassis import audit, inbox, metrics, outbox, telemetry
 from praxis_chassis.events import Envelope
 from praxis_chassis.inbox import Verdict
 from praxis_chassis.jobs import Ticker
@@ -166,13 +166,13 @@ class Relay:
         for event in lane:
             with telemetry.span(
                 f"publish {event.type}", SpanKind.PRODUCER, event.traceparent, event_id=str(event.event_id)
-            ) as traceparent:
-                head = headers_of(event) | {"traceparent": traceparent}
+            ) as span:
+                head = headers_of(event) | {"traceparent": span.traceparent}
                 ack = await self.stream.publish(
                     event.subject, event.payload, timeout=PUBLISH_TIMEOUT_SECONDS, headers=head
                 )
             published.append((event, ack.seq, bool(ack.duplicate)))
-            telemetry.published_events.add(1, {"service": self.runtime.service.name})
+            metrics.published.add(int(not ack.duplicate), event.type)
 
     async def _delete(self, sequence: int) -> None:
         try:
@@ -194,6 +194,7 @@ class Consumer:
     def __init__(self, runtime: Runtime, stream: JetStreamContext, source: str) -> None:
         self.runtime, self.stream, self.source = runtime, stream, source
         self.reactions = runtime.service.reaction_table
+        self.pending = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Fetch and apply until stopped; a wiped stream or consumer is made again."""
@@ -232,8 +233,10 @@ class Consumer:
         try:
             messages = await subscription.fetch(BATCH, timeout=0.5)
         except (TimeoutError, nats.errors.TimeoutError):
-            await self.stream.consumer_info(stream_name(self.source), self.runtime.service.name)
+            info = await self.stream.consumer_info(stream_name(self.source), self.runtime.service.name)
+            self.pending = (info.num_pending or 0) + (info.num_ack_pending or 0)
             return
+        self.pending = len(messages) + messages[-1].metadata.num_pending
         verdicts = await asyncio.to_thread(self._apply_all, messages)
         for message, verdict in zip(messages, verdicts, strict=True):
             if verdict is Verdict.DONE:
@@ -250,14 +253,15 @@ class Consumer:
             answers = inbox.apply_together(self.runtime, self.reactions, [envelope for _, envelope in pairs])
             for (index, _), verdict in zip(pairs, answers, strict=True):
                 verdicts[index] = verdict
-                telemetry.applied_events.add(1, {"service": self.runtime.service.name, "state": verdict.value})
         return verdicts
 
     def _read(self, message: Msg) -> Envelope | None:
         try:
             return envelope_of(message)
         except ValueError as failure:
-            log.error("event without usable headers was passed over", extra={"failure": str(failure)})
+            # What a header holds may be anything; only the name of one that is missing is told.
+            facts = {"failure": str(failure.__cause__ or type(failure).__name__)}
+            log.error("event without usable headers was passed over", extra=facts)
             return None
 
 
@@ -293,14 +297,21 @@ class Worker:
         _warn_of_old(client.connected_server_version)
         self.connected.set()
         stream = client.jetstream(timeout=PUBLISH_TIMEOUT_SECONDS)
-        sources = sorted(self.runtime.service.reaction_table.aggregates)
+        consumers = [
+            Consumer(self.runtime, stream, source) for source in sorted(self.runtime.service.reaction_table.aggregates)
+        ]
         tasks = [
             Relay(self.runtime, stream).run(stop),
-            *(Consumer(self.runtime, stream, source).run(stop) for source in sources),
+            *(consumer.run(stop) for consumer in consumers),
             self._every(stop, 1.0, self._seal),
             self._every(stop, 0.25, Ticker(self.runtime).tick),
         ]
-        await asyncio.gather(*tasks)
+        with (
+            metrics.pending.reading(lambda: [(each.pending, (each.source,)) for each in consumers]),
+            metrics.outbox_lag.reading(lambda: [(outbox.waiting(self.runtime)[0], ())]),
+            metrics.outbox_oldest.reading(lambda: [(outbox.waiting(self.runtime)[1], ())]),
+        ):
+            await asyncio.gather(*tasks)
         try:
             await asyncio.wait_for(client.close(), 3)
         except (TimeoutError, nats.errors.Error):

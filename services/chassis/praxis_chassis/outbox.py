@@ -53,6 +53,15 @@ class Pending:
         return f"{self.event_id}-erased" if self.erased else str(self.event_id)
 
 
+def waiting(runtime: Runtime) -> tuple[int, float]:
+    """Return how many events wait to be published, and the age of the oldest in seconds."""
+    table = tables.events
+    query = select(func.count(), func.min(table.c.recorded_at)).where(table.c.published_at.is_(None))
+    with runtime.relay_database.engine.connect() as connection:
+        count, oldest = connection.execute(query).one()
+    return count, (clock.wall() - oldest).total_seconds() if oldest else 0.0
+
+
 class Outbox:
     """Reads and marks the event log as the relay's role."""
 
