@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.platform import Platform
-from support.servers import servers
 
 # Tests start programs while gRPC's threads run; its fork handlers would stop calls that are under way.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+from support.platform import Platform
+from support.servers import servers
 
 from praxis_chassis.keys import make_keys_file
 from praxis_chassis.testing import ServiceUnderTest

@@ -9,6 +9,7 @@ from flask import Flask
 
 from praxis_chassis.server import readiness
 from praxis_chassis.service import Runtime
+from praxis_chassis.tls import certificates_of
 from praxis_chassis.tokens import Minter
 from praxis_gateway import contracts as contracts_module
 from praxis_gateway.access import Access
@@ -55,8 +56,9 @@ def compose(settings: Settings) -> Gateway:
 
 
 def _transports(settings: Settings, contracts: contracts_module.Contracts, runtime: Runtime) -> dict[str, Transport]:
+    certificates = certificates_of(settings, "gateway")
     transports: dict[str, Transport] = {
-        name: GuardedTransport(GrpcTransport(target), _reads(contracts, name))
+        name: GuardedTransport(GrpcTransport(target, name, certificates), _reads(contracts, name))
         for name, target in settings.targets.items()
         if target
     }

@@ -17,8 +17,10 @@ from opentelemetry.trace import SpanKind
 from praxis.policy.v1 import policy_pb2
 from praxis_chassis import telemetry
 from praxis_chassis.boundary import Boundary
+from praxis_chassis.clients import channel
 from praxis_chassis.errors import CallFailed
 from praxis_chassis.service import Runtime
+from praxis_chassis.tls import Certificates
 from praxis_gateway.contracts import Operation, message_class
 from praxis_gateway.problems import from_status
 
@@ -64,8 +66,8 @@ def deadline_of(operation: Operation) -> float:
 class GrpcTransport:
     """Calls over gRPC, spread over the replicas of the service."""
 
-    def __init__(self, target: str) -> None:
-        self._target = target
+    def __init__(self, target: str, service: str, certificates: Certificates | None) -> None:
+        self._target, self._service, self._certificates = target, service, certificates
         self._stubs: dict[str, Callable[..., Any]] = {}
         self._channel: grpc.Channel | None = None
         self._lock = threading.Lock()
@@ -90,7 +92,7 @@ class GrpcTransport:
         stub = self._stubs.get(full_name)
         if stub is None:
             with self._lock:
-                self._channel = self._channel or grpc.insecure_channel(self._target, options=_OPTIONS)
+                self._channel = self._channel or channel(self._target, self._service, self._certificates, _OPTIONS)
             method = descriptor_pool.Default().FindMethodByName(full_name.replace("/", "."))
             reply = message_class(method.output_type)
             stub = self._channel.unary_unary(

@@ -15,6 +15,7 @@ from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
+from praxis_chassis.tls import certificates_of
 from praxis_gateway.app import DRAIN_FILE
 from praxis_gateway.composition import compose
 from praxis_gateway.settings import Settings
@@ -39,6 +40,7 @@ class DrainingServer(MPServer):
 def serve(settings: Settings) -> None:
     """Serve until told to stop."""
     host, port = settings.address
+    certificates_of(settings, "gateway")  # refused here, before workers start again and again
     with tempfile.TemporaryDirectory(prefix="praxis-gateway-") as folder:
         os.environ[DRAIN_FILE] = str(Path(folder) / "draining")
         server = DrainingServer(

@@ -24,6 +24,7 @@ from support.platform import Platform
 
 from praxis.patients.v1 import patient_pb2, patient_service_pb2
 from praxis_chassis import tables
+from praxis_chassis.clients import channel
 from praxis_chassis.context import system_context
 from praxis_chassis.keys import make_keys_file
 from praxis_chassis.messaging import stream_name
@@ -149,7 +150,7 @@ class Producer:
     """A client that repeats each request under its key until it is answered."""
 
     def __init__(self, world: World) -> None:
-        self.channel = grpc.insecure_channel(world.target)
+        self.channel = channel(world.target, "patients", world.platform.certificates("gateway"))
         self.minter = Minter(world.platform.private_key.read_bytes())
         self.tenant = world.tenant
 

@@ -10,6 +10,8 @@ import pytest
 from support.servers import Servers
 
 from praxis_chassis.settings import Settings
+from praxis_chassis.tls import Certificates
+from praxis_local.authority import Authority
 from praxis_local.nats import Nats
 from praxis_local.provision import DatabaseUrls
 
@@ -34,10 +36,17 @@ class Platform:
             pytest.skip("stops NATS, which only PRAXIS_TEST_BACKEND=embedded may do")
         return self.servers.embedded[1]
 
+    def __post_init__(self) -> None:
+        Authority(self.home / "certificates").renew()
+
     @property
     def private_key(self) -> Path:
         """The gateway's signing key."""
         return self.home / "token.pem"
+
+    def certificates(self, name: str) -> Certificates:
+        """Return who a part is to others; the gateway's database is called identity."""
+        return Certificates(self.home / "certificates" / ("gateway" if name == "identity" else name))
 
     def settings(self, kind: type[Settings], name: str, **more: Any) -> Settings:
         """Return the settings of one service on this platform."""
@@ -47,6 +56,7 @@ class Platform:
             "database_owner_url": urls.owner,
             "database_relay_url": urls.relay,
             "nats_url": self.nats_url,
+            "tls_dir": str(self.certificates(name).folder),
             "token_public_key_file": str(self.home / "token.pub"),
             "token_private_key_file": str(self.private_key),
             "keys_file": str(self.home / "keys.json"),

@@ -70,8 +70,9 @@ class Authority:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep a second process out, so that there is never a second authority."""
-        self.own.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.own / "lock").open("w") as lock:
+        for folder in (self.folder, self.own):
+            folder.mkdir(exist_ok=True, mode=0o700)
+        with os.fdopen(_opened(self.own / "lock"), "wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -189,9 +190,12 @@ def _key_text(key: ec.EllipticCurvePrivateKey) -> bytes:
 def _write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, for its owner only; it is on the disk before it takes the old one's place."""
     beside = path.with_name(path.name + ".tmp")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+    with os.fdopen(_opened(beside), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +19,7 @@ from rich.table import Table
 
 from praxis_local import containers
 from praxis_local import doctor as examination
+from praxis_local.authority import Authority
 from praxis_local.fhir import importer
 from praxis_local.home import Home
 from praxis_local.launcher import Launcher, Options
@@ -173,6 +177,21 @@ def provision_part(
     if part not in containers.PARTS:
         raise typer.BadParameter(f"{part}; the parts are {', '.join(containers.PARTS)}")
     containers.provision_database(part, folder, server)
+
+
+@app.command(rich_help_panel="Containers")
+def authority(
+    folder: Annotated[Path, typer.Option(help="Folder with a folder for each part.")] = Path("/secrets"),
+    watch: Annotated[bool, typer.Option("--watch", help="Go on, and renew each certificate in time.")] = False,
+) -> None:
+    """Keep `<part>/{ca,cert,key}.pem` fresh for every part; the authority's own key stays in `authority/`."""
+    keeper, stopping = Authority(folder), threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    if due := keeper.renew():
+        print(f"issued certificates for {', '.join(due)}", flush=True)
+    if watch:
+        keeper.watch(stopping, partial(print, flush=True))
 
 
 @app.command(rich_help_panel="Developers")

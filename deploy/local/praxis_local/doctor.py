@@ -16,6 +16,8 @@ from typing import Any
 import psycopg
 from rich.console import Console
 
+from praxis_chassis import clock
+from praxis_local.authority import LEAF_LIFE, PARTS, Authority
 from praxis_local.home import Home
 from praxis_local.nats import jetstream_answers
 from praxis_local.postgres import binaries
@@ -45,7 +47,7 @@ def examine(home: Home, *, repair: bool) -> list[Finding]:
     if state is None:
         start = f"{COMMAND} run"
         return [*findings, Finding("look", "installation", f"{home.folder} does not run", start)]
-    return [*findings, *_parts(state), *_events(state)]
+    return [*findings, *_parts(state), *_certificates(home), *_events(state)]
 
 
 def print_findings(console: Console, findings: list[Finding]) -> None:
@@ -121,15 +123,28 @@ def _nats_exists() -> bool:
 
 def _private_files(home: Home, *, repair: bool) -> Iterator[Finding]:
     """Secrets must be readable by their owner only; this is safe to repair."""
-    exposed = [path for path in home.secrets.glob("*") if path != home.public_key and path.stat().st_mode & 0o077]
+    exposed = [path for path in home.secrets.rglob("*") if path != home.public_key and path.stat().st_mode & 0o077]
     for path in exposed:
         if repair:
-            path.chmod(0o600)
+            path.chmod(0o700 if path.is_dir() else 0o600)
             yield Finding("good", "secrets", f"{path.name} was closed to others")
         else:
             yield Finding("wrong", "secrets", f"others can read {path.name}", f"{COMMAND} doctor --fix")
     if home.secrets.exists() and not exposed:
         yield Finding("good", "secrets", "readable by their owner only")
+
+
+def _certificates(home: Home) -> Iterator[Finding]:
+    """Tell how long the parts can prove to each other who they are; a running installation renews in time."""
+    expiries = Authority(home.certificates).expiries()
+    for part in sorted(set(PARTS) - set(expiries)):
+        yield Finding("wrong", "certificates", f"{part} has none that can be used", f"{COMMAND} run")
+    if expiries:
+        left = min(expiries.values()) - clock.wall()
+        text = f"the first ends in {left.total_seconds() / 3600:.1f} hours; renewed with a third of their life left"
+        late = left < LEAF_LIFE / 4
+        mend = f"stop it, then {COMMAND} run" if late else ""
+        yield Finding("wrong" if late else "good", "certificates", text, mend)
 
 
 def _parts(state: dict[str, Any]) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ class Home:
         self.files = self.folder / "files"
         self.secrets = self.folder / "secrets"
         self.clearinghouse = self.folder / "clearinghouse"
+        self.certificates = self.secrets / "certificates"
         self.passwords = self.secrets / "database-passwords.json"
         self.private_key = self.secrets / "token-private.pem"
         self.public_key = self.secrets / "token-public.pem"

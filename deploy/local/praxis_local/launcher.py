@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from praxis_local import simulator
+from praxis_local.authority import Authority
 from praxis_local.demo.load import load_demo
 from praxis_local.home import Home, write_private
 from praxis_local.logs import Terminal
@@ -63,6 +64,7 @@ class Launcher:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._interrupt)
         self.home.open()
+        self._certificates()
         self.door = hold_port(self.options.port)
         if self.options.ready_file:
             self.options.ready_file.unlink(missing_ok=True)
@@ -94,6 +96,12 @@ class Launcher:
         if self.options.gateway:
             self._gateway(topology)
             self._finish(topology)
+
+    def _certificates(self) -> None:
+        """Issue what is due before anybody starts, and go on while we run."""
+        authority, tell = Authority(self.home.certificates), partial(self.supervisor.terminal, "authority")
+        authority.renew()
+        threading.Thread(target=authority.watch, args=(self.stopping, tell), name="authority", daemon=True).start()
 
     def _database(self) -> str:
         given = os.environ.get("PRAXIS_DATABASE_URL")

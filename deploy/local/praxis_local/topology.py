@@ -59,6 +59,7 @@ class Topology:
             "PRAXIS_LISTEN": f"127.0.0.1:{listen}",
             "PRAXIS_PROBE_LISTEN": f"127.0.0.1:{self.ports.probes[name]}",
             **{f"PRAXIS_{peer.upper()}_TARGET": f"127.0.0.1:{port}" for peer, port in self.ports.calls.items()},
+            "PRAXIS_TLS_DIR": str(self.home.certificates / name),
             "PRAXIS_TOKEN_PUBLIC_KEY_FILE": str(self.home.public_key),
             "PRAXIS_TOKEN_PRIVATE_KEY_FILE": str(self.home.private_key),
             "PRAXIS_KEYS_FILE": str(self.home.keys_file),

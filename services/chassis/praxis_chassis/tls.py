@@ -108,7 +108,9 @@ class Certificates:
 def certificates_of(settings: Settings, name: str) -> Certificates | None:
     """Return the certificates of a process called `name`, or nothing where encryption was switched off."""
     if not settings.tls_dir:
-        return None
+        if settings.insecure_grpc:
+            return None
+        raise SettingsError("PRAXIS_TLS_DIR is not set; without certificates, only PRAXIS_INSECURE_GRPC=1 starts")
     found = Certificates(Path(settings.tls_dir))
     if name not in found.material.names:
         issued = ", ".join(sorted(found.material.names)) or "nobody"
