@@ -47,6 +47,7 @@ def run(
     ready_file: Annotated[Path | None, typer.Option(help="Write address, keys and logins here once ready.")] = None,
     only: Annotated[str, typer.Option(help="Start only these parts, such as `patients,gateway`.")] = "",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every log line, not only warnings.")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Keep every trace and show them on a local page.")] = False,
 ) -> None:
     """Start everything, print where it is, and stop it in order on Ctrl-C."""
     parts = [part.strip() for part in only.split(",") if part.strip()]
@@ -54,7 +55,7 @@ def run(
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}; the parts are {', '.join((*SERVICES, GATEWAY))}")
     demo = not no_demo and not parts
-    Launcher(Options(home, port, demo, ready_file, parts, verbose)).run()
+    Launcher(Options(home, port, demo, ready_file, parts, verbose, trace)).run()
 
 
 @app.command()

@@ -24,7 +24,7 @@ from praxis_local.processes import StartFailed, hold_port, launch
 from praxis_local.progress import Progress
 from praxis_local.provision import DATABASES, provision
 from praxis_local.supervisor import Supervisor
-from praxis_local.topology import COMMAND, GATEWAY, SERVICES, Ports, Topology, clearinghouse
+from praxis_local.topology import COMMAND, GATEWAY, SERVICES, Ports, Topology, answers, clearinghouse, devtrace
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Options:
     ready_file: Path | None = None
     only: Sequence[str] = ()
     verbose: bool = False
+    trace: bool = False
 
     @property
     def services(self) -> list[str]:
@@ -86,7 +87,7 @@ class Launcher:
         nats_url = self._bus()
         databases = provision(admin_url, DATABASES, self.home.passwords)
         ports = Ports.choose(self.door.getsockname()[1])
-        topology = Topology(self.home, ports, databases, nats_url)
+        topology = Topology(self.home, ports, databases, nats_url, self._devtrace())
         parts = [*self.options.services, *([GATEWAY] if self.options.gateway else [])]
         with self.progress.part("Databases") as notes:
             moved = migrate(topology, admin_url, parts)
@@ -130,6 +131,16 @@ class Launcher:
             notes.append(f"embedded, port {server.port}")
             return server.url
 
+    def _devtrace(self) -> str:
+        """Start the viewer of traces, if it was asked for, before anybody has a span to send."""
+        if not self.options.trace:
+            return ""
+        with self.progress.part("devtrace") as notes:
+            program, url = devtrace()
+            self.supervisor.start(program, lambda: answers(url))
+            notes.append(url)
+        return url
+
     def _services(self, topology: Topology) -> None:
         for name in self.options.services:
             self.supervisor.begin(topology.service(name))
@@ -160,7 +171,7 @@ class Launcher:
                 content["practices"] = self._watched(lambda: load_demo(url, self.home, new_token, notes))
         else:
             content["setup_token"] = setup_token(topology)
-        self._tell(url, content)
+        self._tell(url, content, topology.devtrace_url)
         if self.options.ready_file:
             write_private(self.options.ready_file, content)
 
@@ -200,6 +211,7 @@ class Launcher:
             "url": f"http://127.0.0.1:{topology.ports.gateway}",
             "admin_url": admin_url,
             "nats_url": topology.nats_url,
+            "devtrace": topology.devtrace_url,
             "calls": dict(topology.ports.calls),
             "probes": {
                 name: topology.probe(name) for name in self.supervisor.children if name in topology.ports.probes
@@ -207,8 +219,10 @@ class Launcher:
         }
         write_private(self.home.state_file, state)
 
-    def _tell(self, url: str, content: dict[str, Any]) -> None:
+    def _tell(self, url: str, content: dict[str, Any], devtrace_url: str) -> None:
         lines = [f"API         {url}/v1   reference {url}/docs"]
+        if devtrace_url:
+            lines.append(f"Traces      {devtrace_url}")
         for practice in content["practices"]:
             lines.append(f"{practice['name']} ({practice['kind']})   key {practice['api_key']}")
             lines += [f"   {user['role']:<14} {user['email']:<38} {user['password']}" for user in practice["users"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import urllib.error
 import urllib.request
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from praxis_local.home import Home
-from praxis_local.processes import Program, free_ports
+from praxis_local.processes import BUS, Program, free_port, free_ports
 from praxis_local.provision import DatabaseUrls
 
 SERVICES = ("patients", "scheduling", "billing", "claims", "reporting")
@@ -46,6 +47,7 @@ class Topology:
     ports: Ports
     databases: Mapping[str, DatabaseUrls]
     nats_url: str
+    devtrace_url: str = ""
 
     def environment(self, name: str) -> dict[str, str]:
         """Return the settings of a service, or of the gateway, whose database is called identity."""
@@ -68,6 +70,7 @@ class Topology:
             "PRAXIS_LOG_FORMAT": "json",
             # Nothing balances load in front of one machine, so nobody needs time to notice a drain.
             "PRAXIS_DRAIN_SECONDS": "0",
+            **(telemetry(self.devtrace_url) if self.devtrace_url else {}),
         }
 
     def service(self, name: str) -> Program:
@@ -102,6 +105,28 @@ class Topology:
             arguments=[sys.executable, "-m", f"praxis_{name}", *arguments],
             environment=self.environment(name),
         )
+
+
+def telemetry(url: str) -> dict[str, str]:
+    """Return the settings that send every trace to a viewer, soon, and never wait for it long."""
+    return {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": url,
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "2",
+        "OTEL_BSP_SCHEDULE_DELAY": "500",
+        "OTEL_BSP_MAX_QUEUE_SIZE": "20000",
+        "OTEL_BLRP_SCHEDULE_DELAY": "500",
+        "OTEL_METRIC_EXPORT_INTERVAL": "2000",
+        "PRAXIS_TRACE_SAMPLE_RATIO": "1",
+        # A proxy of this machine has no business with what stays on it.
+        "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"])),
+    }
+
+
+def devtrace() -> tuple[Program, str]:
+    """Return the viewer of traces and its address; it stops after those who send to it."""
+    port = free_port()
+    arguments = [sys.executable, "-m", "praxis_local.devtrace", str(port)]
+    return Program(name="devtrace", arguments=arguments, stop_seconds=5, tier=BUS), f"http://127.0.0.1:{port}"
 
 
 def clearinghouse(home: Home, python: Path) -> Program:

@@ -1,0 +1,25 @@
+"""`python -m praxis_local.devtrace PORT`: show the traces of the Praxis that runs on this machine."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+
+from praxis_local.devtrace.server import DevTrace
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until told to stop."""
+    asked = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked.set())
+    viewer = DevTrace(int(arguments[0]) if arguments else 0)
+    viewer.start()
+    print(f"traces are shown at {viewer.url}", flush=True)
+    asked.wait()
+    viewer.stop()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
