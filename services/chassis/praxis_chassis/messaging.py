@@ -236,7 +236,8 @@ class Consumer:
             info = await self.stream.consumer_info(stream_name(self.source), self.runtime.service.name)
             self.pending = (info.num_pending or 0) + (info.num_ack_pending or 0)
             return
-        self.pending = len(messages) + messages[-1].metadata.num_pending
+        if messages:
+            self.pending = len(messages) + messages[-1].metadata.num_pending
         verdicts = await asyncio.to_thread(self._apply_all, messages)
         for message, verdict in zip(messages, verdicts, strict=True):
             if verdict is Verdict.DONE:
