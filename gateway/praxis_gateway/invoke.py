@@ -104,9 +104,11 @@ class GrpcTransport:
         return stub
 
 
+_HEALTH = {"serviceName": ""}
 _OPTIONS: list[tuple[str, Any]] = [
-    # Second tries are made by `breakers`, which knows what may be repeated and what the service can bear.
-    ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
+    # Second tries are made by `breakers`, which knows what may be repeated and what the service can bear; replicas that
+    # say that they are about to stop get no new call.
+    ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": _HEALTH})),
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 3_000),
     ("grpc.max_reconnect_backoff_ms", 2_000),

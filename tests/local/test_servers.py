@@ -14,6 +14,7 @@ from praxis_local.nats import jetstream_answers
 from praxis_local.postgres import SOCKET_PATH_LIMIT, socket_folder
 from praxis_local.processes import StartFailed
 from praxis_local.provision import DATABASES, database_url, provision
+from praxis_local.topology import Ports
 
 embedded_only = pytest.mark.skipif(
     os.environ.get("PRAXIS_TEST_BACKEND", "embedded") != "embedded", reason="looks into the embedded servers"
@@ -72,3 +73,13 @@ def test_a_home_has_one_launcher(tmp_path: Path) -> None:
     first.close()
     second.open()
     second.close()
+
+
+def test_a_scaled_service_is_called_at_all_its_replicas() -> None:
+    ports = Ports.choose(8080, {"patients": 3})
+    assert ports.replicas("patients") == ["patients", "patients-2", "patients-3"]
+    target = ports.target("patients")
+    assert target.startswith("ipv4:127.0.0.1:")
+    assert target.count(",") == 2
+    assert ports.target("billing") == f"127.0.0.1:{ports.calls['billing']}"
+    assert len({*ports.calls.values(), *ports.probes.values()}) == len(ports.calls) + len(ports.probes)

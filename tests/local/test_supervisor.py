@@ -76,7 +76,11 @@ def test_a_crash_loop_is_left_stopped_with_its_last_lines(
     keeper.begin(python("broken", "print('no such table: cats'); raise SystemExit(3)"))
     keeper.children["broken"].delay = 0.01
     keeper.begin(python("fine", STAYS))
+    keeper.begin(python("server", "raise SystemExit(3)", DATABASE))
+    keeper.children["server"].delay = 0.01
     assert watched(keeper, 20, lambda: keeper.children["broken"].failed)
+    assert watched(keeper, 20, lambda: len(keeper.children["server"].exits) == module.LOOP_EXITS)
+    assert not keeper.children["server"].failed, "a server is tried until its disk has room again"
     assert any("no such table: cats" in line for line in screen.lines)
     assert keeper.children["fine"].alive
 
@@ -163,3 +167,18 @@ def test_a_warning_of_many_programs_is_shown_once() -> None:
         "another trouble",
         "the same trouble",
     ]
+
+
+def test_a_program_that_was_asked_to_stop_is_started_again_without_counting_as_a_crash(
+    keeper: Supervisor, screen: Screen
+) -> None:
+    ends_well = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(0)); print('on', flush=True)"
+    keeper.start(python("clinic", f"{ends_well}; time.sleep(600)"), lambda: True)
+    for _ in range(module.LOOP_EXITS + 1):
+        first = keeper.children["clinic"].process.pid
+        assert wait_until(lambda: bool(keeper.children["clinic"].sink.tail()), 10)
+        time.sleep(0.2)
+        os.kill(first, signal.SIGTERM)
+        assert watched(keeper, 10, lambda first=first: keeper.children["clinic"].process.pid != first)
+    assert not keeper.children["clinic"].failed
+    assert not any("restarting in" in line for line in screen.lines)

@@ -21,7 +21,7 @@ from praxis_local.home import Home
 from praxis_local.launcher import setup_token
 from praxis_local.processes import Program, free_port, launch, stop
 from praxis_local.provision import DATABASES, database_url, provision
-from praxis_local.topology import Ports, Topology, clearinghouse
+from praxis_local.topology import Ports, Topology, answers, clearinghouse, service_of
 
 START_SECONDS, STOP_SECONDS = 240.0, 60.0
 
@@ -65,38 +65,50 @@ class System:
         """Return everything that any part has logged so far."""
         return "\n".join(path.read_text(errors="replace") for path in sorted(self.home.logs.glob("*.log")))
 
-    def process_of(self, service: str) -> int:
-        """Return the id of the process that runs a service of this installation."""
-        listen = f"127.0.0.1:{self.state['calls'][service]}"
+    def process_of(self, part: str) -> int:
+        """Return the id of the process that runs a service of this installation, one of its replicas or the gateway."""
+        gateway = self.url.rpartition(":")[2]
+        port = {**self.state["calls"], "gateway": gateway, "gateway-work": gateway}[part]
+        module, command = f"praxis_{service_of(part.removesuffix('-work'))}", "work" if part == "gateway-work" else ""
         for folder in Path("/proc").iterdir():
-            if folder.name.isdigit() and _runs(folder, f"praxis_{service}", listen):
+            if folder.name.isdigit() and _runs(folder, module, command, f"127.0.0.1:{port}"):
                 return int(folder.name)
-        raise AssertionError(f"no process runs {service}")
+        raise AssertionError(f"no process runs {part}")
+
+    def answers(self, part: str) -> bool:
+        """Tell whether a part says that it is ready."""
+        return answers(self.state["probes"][part])
 
 
-def _runs(folder: Path, module: str, listen: str) -> bool:
+def _runs(folder: Path, module: str, command: str, listen: str) -> bool:
     try:
-        command = (folder / "cmdline").read_bytes().split(b"\0")
+        words = (folder / "cmdline").read_bytes().split(b"\0")
         environment = (folder / "environ").read_bytes().split(b"\0")
     except OSError:
         return False
-    return module.encode() in command and f"PRAXIS_LISTEN={listen}".encode() in environment
+    named = module.encode() in words and (command.encode() in words if command else b"work" not in words)
+    return named and f"PRAXIS_LISTEN={listen}".encode() in environment
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[System]:
+def started(
+    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, clearing: bool = True
+) -> Iterator[System]:
     """Start an installation without the demo, with the clearinghouse simulator beside it."""
     ready = folder / "ready.json"
     # A port at random: two installations that start together on one port would share its connections.
     command = [
         sys.executable, "-m", "praxis_local", "run", "--home", str(folder / "home"), "--no-demo",
-        "--port", str(free_port()), "--ready-file", str(ready),
+        "--port", str(free_port()), "--ready-file", str(ready), *arguments,
     ]  # fmt: skip
     with (folder / "launcher.log").open("wb") as log:
-        launcher = launch(Program(name="launcher", arguments=command, environment={}), log)
+        launcher = launch(Program(name="launcher", arguments=command, environment=environment or {}), log)
     try:
         _await(ready, launcher, folder / "launcher.log")
-        yield from _with_clearinghouse(attached(folder / "home"))
+        if clearing:
+            yield from _with_clearinghouse(attached(folder / "home"))
+        else:
+            yield attached(folder / "home")
     finally:
         if launcher.poll() is None:
             launcher.send_signal(signal.SIGINT)

@@ -32,6 +32,7 @@ from praxis_local.topology import CHECKOUT, COMMAND, GATEWAY, SERVICES, Ports, T
 
 HomeOption = Annotated[Path, typer.Option("--home", help="Folder that holds the installation.")]
 DEFAULT_HOME = CHECKOUT / ".praxis"
+MOST_REPLICAS = 9
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 import_app = typer.Typer(no_args_is_help=True, help="Bring data in through the public API.")
@@ -46,6 +47,7 @@ def run(
     no_demo: Annotated[bool, typer.Option("--no-demo", help="Load no demo; print a one-time setup token.")] = False,
     ready_file: Annotated[Path | None, typer.Option(help="Write address, keys and logins here once ready.")] = None,
     only: Annotated[str, typer.Option(help="Start only these parts, such as `patients,gateway`.")] = "",
+    scale: Annotated[str, typer.Option(help="Replicas of services, such as `patients=2,scheduling=3`.")] = "",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every log line, not only warnings.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Keep every trace and show them on a local page.")] = False,
 ) -> None:
@@ -55,7 +57,8 @@ def run(
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}; the parts are {', '.join((*SERVICES, GATEWAY))}")
     demo = not no_demo and not parts
-    Launcher(Options(home, port, demo, ready_file, parts, verbose, trace)).run()
+    replicas = _replicas(scale)
+    Launcher(Options(home, port, demo, ready_file, parts, replicas, verbose, trace)).run()
 
 
 @app.command()
@@ -230,6 +233,16 @@ def main() -> None:
     except (StartFailed, importer.ImportRefused) as failure:
         print(failure, file=sys.stderr)
         sys.exit(1)
+
+
+def _replicas(text: str) -> dict[str, int]:
+    """Read how many replicas of which service are wanted."""
+    wanted = dict(part.strip().partition("=")[::2] for part in text.split(",") if part.strip())
+    for name, count in wanted.items():
+        if name not in SERVICES or not count.isdigit() or not 1 <= int(count) <= MOST_REPLICAS:
+            message = f"{name}={count}; name services ({', '.join(SERVICES)}) and 1 to {MOST_REPLICAS} replicas"
+            raise typer.BadParameter(message)
+    return {name: int(count) for name, count in wanted.items()}
 
 
 def _running(home: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ class Options:
     demo: bool = True
     ready_file: Path | None = None
     only: Sequence[str] = ()
+    scale: Mapping[str, int] = field(default_factory=dict)
     verbose: bool = False
     trace: bool = False
 
@@ -86,7 +87,7 @@ class Launcher:
         admin_url = self._database()
         nats_url = self._bus()
         databases = provision(admin_url, DATABASES, self.home.passwords)
-        ports = Ports.choose(self.door.getsockname()[1])
+        ports = Ports.choose(self.door.getsockname()[1], self.options.scale)
         topology = Topology(self.home, ports, databases, nats_url, self._devtrace())
         parts = [*self.options.services, *([GATEWAY] if self.options.gateway else [])]
         with self.progress.part("Databases") as notes:
@@ -142,15 +143,16 @@ class Launcher:
         return url
 
     def _services(self, topology: Topology) -> None:
-        for name in self.options.services:
-            self.supervisor.begin(topology.service(name))
+        parts = [part for name in self.options.services for part in topology.ports.replicas(name)]
+        for part in parts:
+            self.supervisor.begin(topology.service(part))
         if self.options.gateway:
             self.supervisor.begin(topology.gateway())
             self.supervisor.begin(topology.gateway_worker())
-        for name in self.options.services:
-            with self.progress.part(name) as notes:
-                self.supervisor.await_ready(name, topology.ready(name))
-                notes.append(f"port {topology.ports.calls[name]}")
+        for part in parts:
+            with self.progress.part(part) as notes:
+                self.supervisor.await_ready(part, topology.ready(part))
+                notes.append(f"port {topology.ports.calls[part]}")
 
     def _gateway(self, topology: Topology) -> None:
         with self.progress.part(GATEWAY) as notes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from praxis_local.logs import LogSink
-from praxis_local.processes import Program, StartFailed, launch, stop
+from praxis_local.processes import APPLICATIONS, Program, StartFailed, launch, stop
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 15.0
 LOOP_EXITS, LOOP_SECONDS = 5, 60.0
@@ -102,12 +102,18 @@ class Supervisor:
             child.sink.close()
 
     def _note_exit(self, child: Child, now: float) -> None:
+        if child.process.returncode == 0:
+            # Somebody asked it to stop in order, such as an operator who restarts it; that is no crash.
+            child.restart_at = now
+            return
         if child.exits and now - child.exits[-1] > LOOP_SECONDS:
             child.exits.clear()
             child.delay = FIRST_DELAY
         child.exits.append(now)
         code = child.process.returncode
-        if len(child.exits) == LOOP_EXITS and now - child.exits[0] <= LOOP_SECONDS:
+        looping = len(child.exits) == LOOP_EXITS and now - child.exits[0] <= LOOP_SECONDS
+        # A server that finds its disk full comes back when there is room again, without anybody's help.
+        if looping and child.program.tier == APPLICATIONS:
             child.failed = True
             self.terminal(child.program.name, f"stopped {LOOP_EXITS} times in a minute; left stopped. Last lines:")
             self.terminal(child.program.name, child.sink.tail())

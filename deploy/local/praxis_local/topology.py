@@ -31,12 +31,23 @@ class Ports:
     probes: Mapping[str, int]
 
     @classmethod
-    def choose(cls, gateway: int) -> Ports:
-        """Choose the ports of all parts but the gateway."""
-        others = free_ports(2 * len(SERVICES) + 1)
-        calls = dict(zip(SERVICES, others, strict=False))
-        probes = dict(zip((*SERVICES, GATEWAY), others[len(SERVICES) :], strict=True))
+    def choose(cls, gateway: int, scale: Mapping[str, int] | None = None) -> Ports:
+        """Choose the ports of all parts but the gateway; more replicas are parts of their own, such as `patients-2`."""
+        more = (f"{name}-{number}" for name, count in (scale or {}).items() for number in range(2, count + 1))
+        parts = (*SERVICES, *more)
+        others = free_ports(2 * len(parts) + 1)
+        calls = dict(zip(parts, others, strict=False))
+        probes = dict(zip((*parts, GATEWAY), others[len(parts) :], strict=True))
         return cls(gateway=gateway, calls=calls, probes=probes)
+
+    def replicas(self, service: str) -> list[str]:
+        """Return the parts that answer calls of a service."""
+        return [part for part in self.calls if service_of(part) == service]
+
+    def target(self, service: str) -> str:
+        """Return the address of a service for clients, which spread their calls over its replicas."""
+        addresses = [f"127.0.0.1:{self.calls[part]}" for part in self.replicas(service)]
+        return addresses[0] if len(addresses) == 1 else f"ipv4:{','.join(addresses)}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,8 @@ class Topology:
 
     def environment(self, name: str) -> dict[str, str]:
         """Return the settings of a service, or of the gateway, whose database is called identity."""
-        urls = self.databases["identity" if name == GATEWAY else name]
+        service = service_of(name)
+        urls = self.databases["identity" if name == GATEWAY else service]
         listen = self.ports.gateway if name == GATEWAY else self.ports.calls[name]
         return {
             "PRAXIS_DATABASE_URL": urls.app,
@@ -60,21 +72,22 @@ class Topology:
             "PRAXIS_NATS_URL": self.nats_url,
             "PRAXIS_LISTEN": f"127.0.0.1:{listen}",
             "PRAXIS_PROBE_LISTEN": f"127.0.0.1:{self.ports.probes[name]}",
-            **{f"PRAXIS_{peer.upper()}_TARGET": f"127.0.0.1:{port}" for peer, port in self.ports.calls.items()},
-            "PRAXIS_TLS_DIR": str(self.home.certificates / name),
+            **{f"PRAXIS_{peer.upper()}_TARGET": self.ports.target(peer) for peer in SERVICES},
+            "PRAXIS_TLS_DIR": str(self.home.certificates / service),
             "PRAXIS_TOKEN_PUBLIC_KEY_FILE": str(self.home.public_key),
             "PRAXIS_TOKEN_PRIVATE_KEY_FILE": str(self.home.private_key),
             "PRAXIS_KEYS_FILE": str(self.home.keys_file),
             "PRAXIS_FILES_DIR": str(self.home.files),
             "PRAXIS_CLEARINGHOUSE_DIR": str(self.home.clearinghouse),
             "PRAXIS_LOG_FORMAT": "json",
-            # Nothing balances load in front of one machine, so nobody needs time to notice a drain.
-            "PRAXIS_DRAIN_SECONDS": "0",
+            # The gateway needs a moment to go over to another replica; where there is none, there is nothing to notice.
+            "PRAXIS_DRAIN_SECONDS": "1" if len(self.ports.replicas(service)) > 1 else "0",
             **(telemetry(self.devtrace_url) if self.devtrace_url else {}),
         }
 
     def service(self, name: str) -> Program:
-        return self._program(name, name, "all")
+        """Return a replica of a service: the first one also works, the others only answer calls."""
+        return self._program(name, name, "all" if name in SERVICES else "serve")
 
     def gateway(self) -> Program:
         return self._program(GATEWAY, GATEWAY, "serve")
@@ -102,7 +115,7 @@ class Topology:
     def _program(self, title: str, name: str, *arguments: str) -> Program:
         return Program(
             name=title,
-            arguments=[sys.executable, "-m", f"praxis_{name}", *arguments],
+            arguments=[sys.executable, "-m", f"praxis_{service_of(name)}", *arguments],
             environment=self.environment(name),
         )
 
@@ -127,6 +140,11 @@ def devtrace() -> tuple[Program, str]:
     port = free_port()
     arguments = [sys.executable, "-m", "praxis_local.devtrace", str(port)]
     return Program(name="devtrace", arguments=arguments, stop_seconds=5, tier=BUS), f"http://127.0.0.1:{port}"
+
+
+def service_of(part: str) -> str:
+    """Return the service that a part is a replica of; the gateway is one of its own."""
+    return part.rstrip("0123456789").removesuffix("-")
 
 
 def clearinghouse(home: Home, python: Path) -> Program:

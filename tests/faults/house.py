@@ -1,0 +1,153 @@
+"""A running installation under load: who calls what, how its parts are killed, and side doors with faults in them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tests.support.api import Api
+from tests.support.load import Call, Load
+from tests.support.system import System
+
+from praxis_chassis.types import new_id
+from praxis_local.processes import Program, free_ports, launch, stop, wait_until
+from praxis_local.topology import GATEWAY, SERVICES, Topology, answers, service_of
+
+PASSWORD = "umbrella-lamp-42-tree"  # a test fixture, not a secret
+BACK_SECONDS = 60.0
+# One route that needs one service only, for each of them.
+ROUTES = {
+    "patients": Call("patients", "/v1/patients?page_size=5"),
+    "scheduling": Call("scheduling", "/v1/resources?page_size=5"),
+    "billing": Call("billing", "/v1/accounts?page_size=5"),
+    "claims": Call("claims", "/v1/payers?page_size=5"),
+    "reporting": Call("reporting", "/v1/reports/claimsByState"),
+    "identity": Call("identity", "/v1/roles"),
+}
+
+
+def registration(number: int) -> dict[str, Any]:
+    """Return a new patient, another one for every number."""
+    name = {"family": f"Rowan{number}", "given": ["Sam"]}
+    return {"human": {"name": name, "birth_date": f"{1930 + number % 80}-0{1 + number % 9}-1{number % 9}"}}
+
+
+WRITE = Call("registration", "/v1/patients", "POST", registration)
+UNKEYED = replace(WRITE, name="unkeyed registration", keyed=False)
+
+
+@dataclass(frozen=True)
+class House:
+    """An installation and the owner of a practice in it."""
+
+    system: System
+    owner: Api
+    token: str
+    topology: Topology
+
+    @classmethod
+    def move_in(cls, system: System) -> House:
+        """Found a practice with one patient."""
+        email, door = f"owner-{new_id()}@example.org", Api(system.url)
+        owner = {"email": email, "display_name": "Robin", "password": PASSWORD}
+        tenant = {"name": "Elm Street", "kind": "mixed", "mode": "test"}
+        door.post("/v1/tenants", {"setup_token": system.setup_token(), "tenant": tenant, "owner": owner})
+        token = door.post("/v1/sessions", {"email": email, "password": PASSWORD})["token"]
+        door.close()
+        return cls(system, Api(system.url, token, email), token, system.topology)
+
+    def load(self, *calls: Call, threads: int = 6, per_second: float = 0.0, url: str = "") -> Load:
+        return Load(url or self.system.url, self.token, calls, threads, per_second)
+
+    def signal(self, part: str, number: signal.Signals) -> None:
+        os.kill(self.system.process_of(part), number)
+
+    def await_part(self, part: str, seconds: float = BACK_SECONDS) -> None:
+        assert wait_until(lambda: self.system.answers(part), seconds), f"{part} is not back after {seconds:g} s"
+
+    def restart(self, part: str) -> None:
+        """Ask a process to stop in order, and return when the launcher has put a new one in its place."""
+        first = self.system.process_of(part)
+        os.kill(first, signal.SIGTERM)
+        assert wait_until(lambda: self._process(part) not in {0, first}, BACK_SECONDS), f"{part} is not restarted"
+        if part in self.system.state["probes"]:
+            self.await_part(part)
+
+    def renew_gateway(self) -> None:
+        """Let the gateway start a new worker in place of the one it has, as after an upgrade."""
+        parent = self.system.process_of(GATEWAY)
+        first = children(parent)
+        os.kill(parent, signal.SIGHUP)
+        assert wait_until(lambda: bool(now := children(parent)) and not now & first, BACK_SECONDS), "the worker stays"
+        self.await_part(GATEWAY)
+
+    def _process(self, part: str) -> int:
+        try:
+            return self.system.process_of(part)
+        except AssertionError:
+            return 0
+
+    def replicas(self, service: str) -> list[str]:
+        """Return the parts that answer calls of a service."""
+        return [part for part in self.system.state["calls"] if service_of(part) == service]
+
+    def patients(self) -> int:
+        """Count the patients of every practice, in the database itself."""
+        return int(self.system.rows("patients", "SELECT count(*) FROM patients")[0][0])
+
+    def await_answers(self, *names: str, seconds: float = BACK_SECONDS) -> float:
+        """Return after how many seconds every route answers well again."""
+        began = time.monotonic()
+        with Load(self.system.url, self.token, [ROUTES[name] for name in names], threads=2, per_second=20) as probe:
+            good = wait_until(lambda: {a.name for a in probe.answers if a.ok} == set(names), seconds)
+        assert good, f"not answering after {seconds:g} s: {set(names) - {a.name for a in probe.answers if a.ok}}"
+        return time.monotonic() - began
+
+    @contextmanager
+    def beside(self, part: str, **environment: str) -> Iterator[str]:
+        """Run another replica of a service, or another gateway, with other surroundings; yield its address."""
+        listen, probe = free_ports(2)
+        program = self.topology.gateway() if part == GATEWAY else self.topology.command(part, "serve")
+        own = {"PRAXIS_LISTEN": f"127.0.0.1:{listen}", "PRAXIS_PROBE_LISTEN": f"127.0.0.1:{probe}"}
+        program = replace(program, environment={**program.environment, **own, **environment})
+        log = self.system.home.folder.parent / f"beside-{part}.txt"
+        with log.open("ab") as output:
+            process = launch(program, output)
+        try:
+            url = f"http://127.0.0.1:{listen if part == GATEWAY else probe}/readyz"
+            assert wait_until(lambda: answers(url), 60, lambda: process.poll() is None), log.read_text()[-3000:]
+            yield f"127.0.0.1:{listen}"
+        finally:
+            end(process, program)
+
+
+def end(process: subprocess.Popen[bytes], program: Program) -> None:
+    """Stop a program that a test has started, even one that was frozen."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGCONT)
+    stop(process, program)
+
+
+def children(process: int) -> set[int]:
+    """Return the processes that a process has started."""
+    return {
+        int(child) for path in Path(f"/proc/{process}/task").glob("*/children") for child in path.read_text().split()
+    }
+
+
+def threads_of(process: int) -> int:
+    """Return how many threads a process has."""
+    return len(list(Path(f"/proc/{process}/task").iterdir()))
+
+
+def targets(addresses: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that make a gateway call services at these addresses."""
+    assert set(addresses) <= set(SERVICES)
+    return {f"PRAXIS_{name.upper()}_TARGET": address for name, address in addresses.items()}
