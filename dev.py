@@ -75,12 +75,16 @@ def bench(rest: Sequence[str]) -> int:
 
 
 def test(rest: Sequence[str]) -> int:
-    """Run pytest: all at once as asked, or in two halves, because tests that kill servers must run alone."""
+    """Run pytest as asked, or in three parts: what may run together, what kills servers, what needs containers."""
+    if rest == ["--containers"]:
+        return replace_process("-m", "pytest", "tests/containers")
     if rest:
         return replace_process("-m", "pytest", *rest)
-    together = call(PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-m", "not faults", "--ignore=tests/bench")
-    alone = call(PYTHON, "-m", "pytest", "-m", "faults", "--ignore=tests/bench")
-    return together or (0 if alone == 5 else alone)  # 5: nothing collected
+    pytest = [PYTHON, "-m", "pytest", "--ignore=tests/bench", "--ignore=tests/containers"]
+    together = call(*pytest, "-n", "2", "--dist", "loadfile", "-m", "not faults")
+    alone = call(*pytest, "-m", "faults")
+    contained = call(PYTHON, "-m", "pytest", "tests/containers")
+    return together or alone or contained
 
 
 def proto(rest: Sequence[str]) -> int:

@@ -39,6 +39,7 @@ class ApiClient:
 
     def __init__(self, url: str, token: str = "", series: str = "") -> None:
         self.series = series
+        self.url, self.token = url, token
         self.replayed = False
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=60)

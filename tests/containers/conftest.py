@@ -1,0 +1,37 @@
+"""The compose system, brought up once for all tests here; without a container engine they are skipped aloud."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from support import engine
+from support.composed import Composed, composed
+from tests.journeys.clinic import Clinic, open_clinic
+
+
+@pytest.fixture(scope="session")
+def system() -> Iterator[Composed]:
+    """Every part of Praxis in containers."""
+    if reason := engine.missing():
+        if os.environ.get("PRAXIS_REQUIRE_CONTAINERS") == "1":
+            pytest.fail(f"PRAXIS_REQUIRE_CONTAINERS=1, but {reason}")
+        pytest.skip(reason)
+    with composed() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def stranger(system: Composed) -> Iterator[Clinic]:
+    """Somebody of another practice."""
+    with closing(open_clinic(system, "willow")) as clinic:
+        yield clinic
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a container engine, so that a run can take it in or leave it out."""
+    for item in items:
+        if "containers" in item.path.parts:
+            item.add_marker(pytest.mark.containers)
