@@ -77,7 +77,7 @@ def logs(
     parts: Annotated[list[str] | None, typer.Argument(help="Parts to show; all when left out.")] = None,
     home: HomeOption = DEFAULT_HOME,
     keep_going: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", help="Lines of each part to begin with.")] = 20,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines of each part to begin with.")] = 20,
 ) -> None:
     """Show the kept logs as text; the files themselves are JSON lines."""
     folder = Home(home).logs
@@ -151,14 +151,20 @@ def import_fhir(
     key: Annotated[str, typer.Option(envvar="PRAXIS_API_KEY", help="API key; the first demo key if left out.")] = "",
     url: Annotated[str, typer.Option(help="Address of the gateway; the running one if left out.")] = "",
     home: HomeOption = DEFAULT_HOME,
-    rejects: Annotated[Path, typer.Option(help="File for what was refused, with the reason.")] = Path("rejects.ndjson"),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check, send nothing.")] = False,
+    rejects: Annotated[
+        Path | None, typer.Option(help="File for what was refused, with the reason; rejects.ndjson in the home folder.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the form of the files and send nothing; the gateway checks more.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts for programs.")] = False,
 ) -> None:
     """Import patients from FHIR R4; running it again adds nothing twice."""
     target = importer.target(Home(home), url, key) if not dry_run else None
-    counts = importer.import_files(files, target, rejects)
-    importer.print_counts(counts, rejects, as_json=as_json)
+    place = rejects or Home(home).folder / "rejects.ndjson"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    counts = importer.import_files(files, target, place)
+    importer.print_counts(counts, place, as_json=as_json, sent=target is not None)
     raise typer.Exit(2 if counts.rejected else 0)
 
 

@@ -65,6 +65,7 @@ def write_bundle(home: Home, findings: list[Finding], target: Path) -> None:
     from importlib.metadata import distributions
 
     versions = sorted(f"{item.metadata['Name']}=={item.version}" for item in distributions())
+    target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
         bundle.writestr("findings.json", json.dumps([asdict(finding) for finding in findings], indent=2))
         bundle.writestr("python.txt", sys.version + "\n" + "\n".join(versions) + "\n")
@@ -82,9 +83,17 @@ def _machine(home: Home) -> Iterator[Finding]:
     if memory := _memory():
         state = "good" if memory > 2 * GIGABYTE else "look"
         yield Finding(state, "memory", f"{memory / GIGABYTE:.1f} GB available")
+    yield _port(home)
+
+
+def _port(home: Home) -> Finding:
+    running = home.running()
+    if running is not None and str(running["url"]).endswith(":8080"):
+        return Finding("good", "port 8080", "in use by this installation")
     with socket.socket() as probe:
-        taken = probe.connect_ex(("127.0.0.1", 8080)) == 0
-    yield Finding("look" if taken else "good", "port 8080", "taken; run takes the next free one" if taken else "free")
+        if probe.connect_ex(("127.0.0.1", 8080)) == 0:
+            return Finding("look", "port 8080", "taken; run takes the next free one")
+    return Finding("good", "port 8080", "free")
 
 
 def _memory() -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = ["Counts", "ImportRefused", "import_files", "print_counts", "target"]
 
 SERIES = "import-fhir"
 PRESENT = {"EXTERNAL_REFERENCE_TAKEN"}
+NOT_LET_IN = (401, 403)
 
 
 @dataclass
@@ -62,15 +64,26 @@ def import_files(paths: Iterable[Path], api: ApiClient | None, rejects: Path) ->
                 refused.append({"place": item.place, "problem": problem, "resource": item.resource or item.text})
             bar.advance(task)
     if refused:
-        rejects.write_text("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in refused))
+        _write_rejects(rejects, refused)
     return counts
 
 
-def print_counts(counts: Counts, rejects: Path, *, as_json: bool) -> None:
+def _write_rejects(path: Path, refused: list[dict[str, Any]]) -> None:
+    """Write what was refused for its owner's eyes only, because it is people's data."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(entry, ensure_ascii=False) + "\n" for entry in refused)
+
+
+def print_counts(counts: Counts, rejects: Path, *, as_json: bool, sent: bool) -> None:
     if as_json:
         print(json.dumps(asdict(counts)))
         return
-    parts = [f"{counts.added:,} added", f"{counts.present:,} there already", f"{counts.look_at:,} look like duplicates"]
+    parts = [
+        f"{counts.added:,} " + ("added" if sent else "would be sent; the gateway may still refuse some"),
+        f"{counts.present:,} there already",
+        f"{counts.look_at:,} look like duplicates",
+    ]
     parts.append(f"{counts.skipped:,} of other types left out")
     parts.append(f"{counts.rejected:,} rejected" + (f" → {rejects}, each with its problem" if counts.rejected else ""))
     print(", ".join(parts))
@@ -92,6 +105,8 @@ def _import_one(item: Found, api: ApiClient | None, counts: Counts) -> str:
     except Unmappable as failure:
         return str(failure)
     except ApiProblem as problem:
+        if problem.status in NOT_LET_IN:
+            raise ImportRefused(f"The gateway does not let this key in, so nothing more is sent. {problem}") from None
         if problem.code not in PRESENT:
             return str(problem)
         counts.present += 1
