@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -93,6 +94,15 @@ class House:
             return self.system.process_of(part)
         except AssertionError:
             return 0
+
+    def listening(self, address: str) -> int:
+        """Return the process that was told to listen at an address; of a gateway, the worker that answers."""
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                process, facts = int(path.parent.name), path.read_bytes().split(b"\0")
+                if f"PRAXIS_LISTEN={address}".encode() in facts and (path.parent / "exe").exists():
+                    return max(children(process), default=process)
+        raise AssertionError(f"nobody listens at {address}")
 
     def replicas(self, service: str) -> list[str]:
         """Return the parts that answer calls of a service."""
