@@ -28,15 +28,15 @@ from praxis_chassis import audit, inbox, metrics, outbox, telemetry
 from praxis_chassis.events import Envelope
 from praxis_chassis.inbox import Verdict
 from praxis_chassis.jobs import Ticker
-from praxis_chassis.outbox import Pending
+from praxis_chassis.outbox import STREAM_DAYS, Pending, Published
 from praxis_chassis.service import Runtime
 
 POLL_SECONDS = 0.05
 BLANK_SECONDS = 1.0
+COMPARE_SECONDS = 5.0
 BATCH = 100
 ACK_WAIT_SECONDS = 5
 PUBLISH_TIMEOUT_SECONDS = 5
-STREAM_DAYS = 14
 DUPLICATE_WINDOW_SECONDS = 120
 OLDEST_NATS = (2, 14, 5)
 log = logging.getLogger(__name__)
@@ -118,6 +118,7 @@ class Relay:
         self.runtime, self.stream = runtime, stream
         self.log = outbox.Outbox(runtime)
         self.blank_at = 0.0
+        self.compare_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until stopped; every failure is waited out and tried again."""
@@ -127,6 +128,7 @@ class Relay:
                 if not await asyncio.to_thread(self.log.lead):
                     await _pause(stop, 1.0)
                     continue
+                self.compare_at = 0.0
                 while not stop.is_set():
                     if not await self.step():
                         await _pause(stop, POLL_SECONDS)
@@ -137,6 +139,7 @@ class Relay:
 
     async def step(self) -> int:
         """Publish one batch and return how many events it had."""
+        await self._compare()
         await self._blank()
         batch = await asyncio.to_thread(self.log.fetch, BATCH)
         if not batch:
@@ -154,12 +157,50 @@ class Relay:
                 raise result
         return len(batch)
 
+    async def _compare(self) -> None:
+        """Look whether the stream still holds the newest published event; publish again what it lost.
+
+        Acknowledgments alone do not tell: a relay that dies between publishing and marking, after the stream went
+        back, leaves a stream that is as long as before; and a practice at rest publishes nothing.
+        """
+        if time.monotonic() < self.compare_at:
+            return
+        newest = await asyncio.to_thread(self.log.newest)
+        if newest is not None:
+            info = await self.stream.stream_info(stream_name(self.runtime.service.name))
+            if not await self._holds(newest, info.state.last_seq):
+                lost = await self._first_lost(newest.sequence, info.state.last_seq)
+                await asyncio.to_thread(self.log.lost_from, lost)
+        self.compare_at = time.monotonic() + COMPARE_SECONDS
+
+    async def _first_lost(self, high: int, last: int) -> int:
+        """Return the lowest sequence whose event the stream lost, by halving: what it kept is a beginning."""
+        low = 0
+        while high - low > 1:
+            middle = (low + high) // 2
+            found = await asyncio.to_thread(self.log.newest, low, middle)
+            if found is None or await self._holds(found, last):
+                low = middle
+            else:
+                high = found.sequence
+        return high
+
+    async def _holds(self, published: Published, last: int) -> bool:
+        if published.aged or published.sequence > last:
+            return published.aged
+        try:
+            message = await self.stream.get_msg(stream_name(self.runtime.service.name), published.sequence)
+        except nats.js.errors.NotFoundError:
+            return False
+        return (message.headers or {}).get("ce-id") == str(published.event_id)
+
     async def _blank(self) -> None:
         if time.monotonic() < self.blank_at:
             return
         self.blank_at = time.monotonic() + BLANK_SECONDS
         for sequence, event_ids in await asyncio.to_thread(self.log.to_blank):
-            await self._delete(sequence)
+            if sequence:
+                await self._delete(sequence)
             await asyncio.to_thread(self.log.blanked, event_ids)
 
     async def _lane(self, lane: Sequence[Pending], published: list[tuple[Pending, int, bool]]) -> None:

@@ -6,11 +6,11 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from praxis_chassis import clock, subjects, tables
@@ -20,6 +20,8 @@ LEADER_LOCK = 7261002
 SWEEP_SECONDS = 30.0
 # A transaction that took its position early may commit late; so far back every poll looks.
 LATE_POSITIONS = 2000
+# What is older than this has left the stream by itself, so that a stream without it has lost nothing.
+STREAM_DAYS = 14
 log = logging.getLogger(__name__)
 
 
@@ -60,6 +62,15 @@ def waiting(runtime: Runtime) -> tuple[int, float]:
     with runtime.relay_database.engine.connect() as connection:
         count, oldest = connection.execute(query).one()
     return count, (clock.wall() - oldest).total_seconds() if oldest else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where the log says that the stream keeps an event."""
+
+    event_id: UUID
+    sequence: int
+    aged: bool
 
 
 class Outbox:
@@ -134,15 +145,15 @@ class Outbox:
         return Pending(event_id=row["id"], source=self.runtime.service.name, payload=payload, erased=erased, **values)
 
     def mark(self, published: Sequence[tuple[Pending, int, bool]]) -> None:
-        """Mark what the stream acknowledged; when the stream is shorter than it was, publish its lost tail again."""
+        """Mark what the stream acknowledged, in the order of its answers; when it went back, publish its tail again."""
         if not published or self.leader is None:
             return
         statement = text(
             "UPDATE events SET published_at = :at, stream_seq = :sequence WHERE tenant_id = :tenant AND id = :event"
         )
-        fresh = [sequence for _, sequence, duplicate in published if not duplicate]
         with self.leader.begin():
-            self._notice_loss(self.leader, min(fresh, default=0))
+            if self._went_back(self.leader, published):
+                return  # what was acknowledged before the stream went back may be lost too: all of it goes again
             rows = [
                 {"at": clock.wall(), "sequence": sequence, "tenant": event.tenant_id, "event": event.event_id}
                 for event, sequence, _ in published
@@ -150,16 +161,43 @@ class Outbox:
             self.leader.execute(statement, rows)
         self.low = max(self.low, max(event.position for event, _, _ in published) - LATE_POSITIONS)
 
-    def _notice_loss(self, connection: Connection, lowest_new: int) -> None:
+    def _went_back(self, connection: Connection, published: Sequence[tuple[Pending, int, bool]]) -> bool:
+        """Tell whether a new message got a sequence that is not above all before it: the stream's only writer is we."""
+        highest = connection.execute(select(func.max(tables.events.c.stream_seq))).scalar() or 0
+        lost = []
+        for _, sequence, duplicate in published:
+            if sequence <= highest and not duplicate:
+                lost.append(sequence)
+            highest = max(highest, sequence)
+        if lost:
+            self._publish_again(connection, min(lost))
+        return bool(lost)
+
+    def _publish_again(self, connection: Connection, sequence: int) -> None:
+        """Take the marks off everything from a sequence on, except what would have aged out of the stream anyway."""
         table = tables.events
-        highest = connection.execute(select(func.max(table.c.stream_seq))).scalar() or 0
-        if not lowest_new or lowest_new > highest:
-            return
-        lost = update(table).where(table.c.stream_seq >= lowest_new).values(published_at=None, stream_seq=None)
-        count = connection.execute(lost).rowcount
-        self.low = 0
-        self.swept = 0.0
-        log.error("stream went back; its lost tail is published again", extra={"sequence": lowest_new, "count": count})
+        marks = {"published_at": case((table.c.published_at < _oldest(), table.c.published_at)), "stream_seq": None}
+        count = connection.execute(update(table).where(table.c.stream_seq >= sequence).values(marks)).rowcount
+        self.low, self.swept = 0, time.monotonic()
+        log.error("stream went back; its lost tail is published again", extra={"sequence": sequence, "count": count})
+
+    def newest(self, above: int = 0, upto: int | None = None) -> Published | None:
+        """Return the event with the highest sequence in the stream that the log knows of, between two sequences."""
+        if self.leader is None:
+            return None
+        table = tables.events
+        query = select(table.c.id, table.c.stream_seq, table.c.published_at).where(table.c.stream_seq > above)
+        if upto is not None:
+            query = query.where(table.c.stream_seq <= upto)
+        with self.leader.begin():
+            row = self.leader.execute(query.order_by(table.c.stream_seq.desc()).limit(1)).one_or_none()
+        return row and Published(row.id, row.stream_seq, row.published_at < _oldest())
+
+    def lost_from(self, sequence: int) -> None:
+        """Let everything that the stream kept from a sequence on be published again."""
+        if self.leader is not None:
+            with self.leader.begin():
+                self._publish_again(self.leader, sequence)
 
     def to_blank(self) -> list[tuple[int, list[UUID]]]:
         """Return the stream messages whose person was erased since they were published."""
@@ -181,3 +219,7 @@ class Outbox:
         with self.leader.begin():
             self.leader.execute(update(table).where(table.c.id.in_(event_ids)).values(values))
         self.low = 0
+
+
+def _oldest() -> datetime:
+    return clock.wall() - timedelta(days=STREAM_DAYS - 1)
