@@ -89,7 +89,11 @@ class Authority:
 
     def _is_due(self, part: str, authority: x509.Certificate) -> bool:
         material = _usable(self.folder / part)
-        if material is None or part not in material.names:
+        if (
+            material is None
+            or part not in material.names
+            or authority.public_bytes(Encoding.PEM) != material.authorities
+        ):
             return True
         leaf = x509.load_pem_x509_certificate(material.certificate)
         try:

@@ -195,13 +195,13 @@ def authority(
     watch: Annotated[bool, typer.Option("--watch", help="Go on, and renew each certificate in time.")] = False,
 ) -> None:
     """Keep `<part>/{ca,cert,key}.pem` fresh for every part; the authority's own key stays in `authority/`."""
-    keeper, stopping = Authority(folder), threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    # Files are replaced whole, so it may end at any moment; the first process of a container is not ended by itself.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    keeper = Authority(folder)
     if due := keeper.renew():
         print(f"issued certificates for {', '.join(due)}", flush=True)
     if watch:
-        keeper.watch(stopping, partial(print, flush=True))
+        keeper.watch(threading.Event(), partial(print, flush=True))
 
 
 @app.command(rich_help_panel="Developers")

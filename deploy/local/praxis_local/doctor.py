@@ -150,8 +150,8 @@ def _certificates(home: Home) -> Iterator[Finding]:
         yield Finding("wrong", "certificates", f"{part} has none that can be used", f"{COMMAND} run")
     if expiries:
         left = min(expiries.values()) - clock.wall()
-        text = f"the first ends in {left.total_seconds() / 3600:.1f} hours; renewed with a third of their life left"
         late = left < LEAF_LIFE / 4
+        text = f"the first ends in {left.total_seconds() / 3600:.1f} hours" + (", and nobody renews it" if late else "")
         mend = f"stop it, then {COMMAND} run" if late else ""
         yield Finding("wrong" if late else "good", "certificates", text, mend)
 
