@@ -34,7 +34,8 @@ def drawing(edges: list[Edge]) -> Html:
     places |= {name: (LEFT, height // 2 - HIGH // 2 + row * ROW) for row, name in enumerate(callers)}
     places[BUS] = (RIGHT, height // 2 - HIGH // 2)
     statements = {edge.source: edge for edge in edges if edge.kind == "sql"}
-    drawn = [_edge(edge, places) for edge in edges if edge.source in places and edge.target in places]
+    pairs = [_edge(edge, places) for edge in edges if edge.source in places and edge.target in places]
+    drawn = [curve for curve, _ in pairs] + [text for _, text in pairs]  # no line over a number
     boxes = [_box(name, place, statements.get(name)) for name, place in places.items()]
     label = "; ".join(f"{edge.source} to {edge.target}: {edge.count}" for edge in edges)
     return el("svg", *drawn, *boxes, viewBox=f"0 0 {WIDTH} {height}", class_="map", role="img", aria_label=label)
@@ -50,7 +51,7 @@ def _box(name: str, place: tuple[int, int], statements: Edge | None) -> Html:
     return el("g", rectangle, *texts)
 
 
-def _edge(edge: Edge, places: dict[str, tuple[int, int]]) -> Html:
+def _edge(edge: Edge, places: dict[str, tuple[int, int]]) -> tuple[Html, Html]:
     (x1, y1), (x2, y2) = places[edge.source], places[edge.target]
     shift = {"publish": -9, "event": 9}.get(edge.kind, 0)
     if x1 < x2:
@@ -63,7 +64,7 @@ def _edge(edge: Edge, places: dict[str, tuple[int, int]]) -> Html:
     near = 0.5 if edge.kind == "call" else 0.3 if edge.kind == "publish" else 0.7
     x, y = x1 + (x2 - x1) * near, y1 + (y2 - y1) * (3 * near**2 - 2 * near**3)
     said = f"{edge.count:,} · {_median(edge)}" + (f" · {edge.errors} failed" if edge.errors else "")
-    return el("g", curve, el("text", said, x=x, y=y - 5, class_="small" + (" bad" if edge.errors else "")))
+    return curve, el("text", said, x=x, y=y + 4, class_="small" + (" bad" if edge.errors else ""))
 
 
 def _median(edge: Edge) -> str:

@@ -24,9 +24,9 @@ STYLE = files("praxis_local.devtrace").joinpath("style.css").read_bytes()
 class DevTrace:
     """One listening viewer."""
 
-    def __init__(self, port: int = 0, ring: Ring | None = None) -> None:
+    def __init__(self, port: int = 0, ring: Ring | None = None, door: type[Door] | None = None) -> None:
         self.ring = ring or Ring()
-        self.http = ThreadingHTTPServer(("127.0.0.1", port), type("Bound", (Door,), {"ring": self.ring}))
+        self.http = ThreadingHTTPServer(("127.0.0.1", port), type("Bound", (door or Door,), {"ring": self.ring}))
         self.http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
 
@@ -48,22 +48,26 @@ class Door(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Take what an exporter sends; a page of another site cannot send this content type unasked."""
         length = int(self.headers.get("Content-Length") or 0)
-        takers: dict[str, Callable[[bytes], None]] = {
-            "/v1/traces": lambda body: self.ring.take_spans(records.spans_of(body)),
-            "/v1/logs": lambda body: self.ring.take_lines(records.lines_of(body)),
-            "/v1/metrics": lambda body: self.ring.take_points(records.points_of(body)),
-        }
-        take = takers.get(self.path)
-        if take is None or length > LARGEST or self.headers.get("Content-Type") != PROTOBUF or not self._local():
+        known = self.path in {"/v1/traces", "/v1/logs", "/v1/metrics"}
+        if not known or length > LARGEST or self.headers.get("Content-Type") != PROTOBUF or not self._local():
             self.close_connection = True
-            self._send(404 if take is None else 415, b"", "text/plain")
+            self._send(415 if known else 404, b"", "text/plain")
             return
         try:
-            take(self.rfile.read(length))
+            self.take(self.path, self.rfile.read(length))
         except DecodeError:
             self._send(400, b"", "text/plain")
             return
         self._send(200, b"", PROTOBUF)
+
+    def take(self, path: str, body: bytes) -> None:
+        """Put an export where it belongs; bytes that are none raise DecodeError."""
+        if path == "/v1/traces":
+            self.ring.take_spans(list(records.spans_of(body)))
+        elif path == "/v1/logs":
+            self.ring.take_lines(list(records.lines_of(body)))
+        else:
+            self.ring.take_points(list(records.points_of(body)))
 
     def do_GET(self) -> None:
         """Show a page, or the same for programs."""

@@ -10,7 +10,7 @@ from praxis_local.devtrace.records import Span
 from praxis_local.devtrace.ring import Trace, is_statement
 
 # A wait longer than half of all work is drawn in so many percent.
-LONG_WAIT, WAIT_WIDTH = 0.5, 9.0
+LONG_WAIT, WAIT_WIDTH, MARK_WIDTH = 0.5, 12.0, 16.0
 
 
 def page(trace: Trace) -> Html:
@@ -105,9 +105,10 @@ def _parts(spans: list[tuple[int, int]]) -> list[tuple[int, int, bool]]:
 def _rows(trace: Trace) -> Html:
     axis = Axis(trace)
     labels = [
-        el("text", _after(each.began, trace), x=f"{each.left:.2f}%", y=12)
+        el("text", _after(moment, trace), x=f"{axis.at(moment):.2f}%", y=12)
         for each in axis.stretches
-        if not each.waits and each.width >= 7
+        if not each.waits
+        for moment in _marks(each)
     ]
     waits = [
         el("text", f"waits {duration((each.ended - each.began) / 1e6)}", x=f"{each.left + each.width / 2:.2f}%", y=12,
@@ -117,6 +118,12 @@ def _rows(trace: Trace) -> Html:
     head = el("div", el("span", "Span"), el("svg", *labels, *waits, class_="bar"), el("span", "Took", class_="n"),
               class_="line head", aria_hidden="true")  # fmt: skip
     return el("div", head, *(_row(depth, span, trace, axis) for depth, span in trace.tree()), class_="waterfall")
+
+
+def _marks(stretch: Stretch) -> list[int]:
+    """Return the moments to write above a stretch: its begin, and more where there is room."""
+    count = int(stretch.width // MARK_WIDTH)
+    return [stretch.began + (stretch.ended - stretch.began) * step // count for step in range(count)]
 
 
 def _row(depth: int, span: Span, trace: Trace, axis: Axis) -> Html:
