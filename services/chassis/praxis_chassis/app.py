@@ -1,4 +1,4 @@
-"""The command line of every service: serve, work, all, migrate, check, settings, revision, replay and rebuild."""
+"""The command line of every service: serve, work, migrate and what operators need now and then."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from dataclasses import asdict
+from pathlib import Path
 from types import FrameType
 from typing import Any
 from uuid import UUID
@@ -18,11 +19,12 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import create_engine, insert, select
 from sqlalchemy import types as sqltypes
 
-from praxis_chassis import audit, inbox, logs, migrations, tables, telemetry
+from praxis_chassis import audit, epochs, inbox, logs, migrations, tables, telemetry
 from praxis_chassis.boundary import Boundary, PolicyMissing
 from praxis_chassis.context import system_context
 from praxis_chassis.database import driver_url
 from praxis_chassis.rebuild import rebuild
+from praxis_chassis.restored import restored
 from praxis_chassis.server import Probes, Server, readiness
 from praxis_chassis.service import Runtime, Service
 from praxis_chassis.settings import SettingsError
@@ -42,6 +44,10 @@ def main(service: Service, arguments: list[str] | None = None) -> None:
             sub.add_argument("--id", default=None)
         if name in {"replay", "audit-verify"}:
             sub.add_argument("tenant", type=UUID)
+        if name == "restored":
+            sub.add_argument("--erased", type=Path, default=None)
+        if name == "divergences":
+            sub.add_argument("--settle", action="store_true")
     given = parser.parse_args(arguments)
     try:
         settings = service.settings.from_environment()
@@ -63,6 +69,8 @@ COMMANDS = {
     "replay": "apply the dead letters of a tenant",
     "rebuild": "rebuild the projections from the owners' event logs",
     "audit-verify": "check the audit chain of a tenant",
+    "restored": "after a restore and before the start: raise the epoch, and erase again who was erased since",
+    "divergences": "list what a restored service does not know of what was applied here",
 }
 
 
@@ -78,13 +86,27 @@ def _run(runtime: Runtime, given: argparse.Namespace) -> int:
         print(json.dumps(_shown(asdict(runtime.settings)), indent=2))  # noqa: T201 - the command's answer
     elif name == "revision":
         revise(runtime, given.message, given.id)
-    elif name == "replay":
-        applied = inbox.replay(runtime, runtime.service.reaction_table, given.tenant)
-        print(f"{applied} events applied")  # noqa: T201 - the command's answer
-    elif name == "rebuild":
-        print(f"{rebuild(runtime)} events applied")  # noqa: T201 - the command's answer
-    elif name == "audit-verify":
+    else:
+        return _operate(runtime, given)
+    return 0
+
+
+def _operate(runtime: Runtime, given: argparse.Namespace) -> int:
+    """Run a command that operators need now and then."""
+    name = given.command
+    if name == "audit-verify":
         return _verify_audit(runtime, given.tenant)
+    if name == "divergences":
+        return _show_divergences(runtime, settle=given.settle)
+    if name == "replay":
+        applied = inbox.replay(runtime, runtime.service.reaction_table, given.tenant)
+        answer = f"{applied} events applied"
+    elif name == "rebuild":
+        answer = f"{rebuild(runtime)} events applied"
+    else:
+        epoch, again = restored(runtime, given.erased)
+        answer = f"epoch {epoch}, {again} erased again"
+    print(answer)  # noqa: T201 - the command's answer
     return 0
 
 
@@ -180,6 +202,13 @@ def _rendered(kind: str, item: Any, context: AutogenContext) -> Any:
             return "postgresql.JSONB()"
         return f"sa.{item.impl_instance!r}"
     return False
+
+
+def _show_divergences(runtime: Runtime, *, settle: bool) -> int:
+    lines = list(epochs.divergences(runtime, settle=settle))
+    for line in lines:
+        print(line)  # noqa: T201 - the command's answer
+    return 1 if lines and not settle else 0
 
 
 def _verify_audit(runtime: Runtime, tenant: UUID) -> int:

@@ -201,7 +201,8 @@ class Reactions:
         self.aggregates: dict[str, set[str]] = {}
         for name in self.functions:
             kind = event_type(message_class(name).DESCRIPTOR)
-            self.aggregates.setdefault(kind.service, set()).add(kind.aggregate)
+            # Whoever follows a service must also hear that it was restored.
+            self.aggregates.setdefault(kind.service, {"epoch"}).add(kind.aggregate)
 
     def run(self, session: Session, envelope: Envelope) -> None:
         """Do what the service does about one event; events of a known aggregate without a reaction pass."""

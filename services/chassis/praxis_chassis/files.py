@@ -24,6 +24,7 @@ from praxis_chassis.keys import KeyRing
 from praxis_chassis.types import content_id, new_id
 
 PURPOSE = "files"
+JOURNAL = "erased"
 
 
 class ObjectStore(Protocol):
@@ -64,7 +65,12 @@ class FolderStore:
         return (self.root / key).read_bytes()
 
     def delete_object(self, key: str) -> None:
-        """Remove a key; a missing one is no error."""
+        """Remove a key and say so in the journal, by which backups tell an erasure from a loss; may be repeated."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.root / JOURNAL).open("a", encoding="ascii") as journal:
+            journal.write(f"{key}\n")
+            journal.flush()
+            os.fsync(journal.fileno())
         (self.root / key).unlink(missing_ok=True)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from praxis_chassis import clock, events, metrics, tables, telemetry
+from praxis_chassis import clock, epochs, events, metrics, tables, telemetry
 from praxis_chassis.context import Actor, Context, context_of
 from praxis_chassis.events import Envelope, Reactions
 from praxis_chassis.types import new_id
@@ -92,14 +92,16 @@ def apply_in(session: Session, reactions: Reactions, envelope: Envelope) -> Verd
     if row.blocked:
         _bury(session, envelope, parked=True, attempts=0, failure="an earlier event of this aggregate failed")
         return Verdict.DONE
-    if envelope.epoch == row.epoch and envelope.version > row.version + 1:
+    if not epochs.in_turn(session, envelope, row):
         return Verdict.WAIT
     _run(session, reactions, envelope)
     return Verdict.DONE
 
 
 def _run(session: Session, reactions: Reactions, envelope: Envelope) -> None:
-    if envelope.payload:
+    if envelope.type == epochs.RAISED:
+        epochs.compare(session, envelope)
+    elif envelope.payload:
         reactions.run(session, envelope)
     session.flush()
     session.execute(
@@ -120,7 +122,7 @@ def _state_of(session: Session, envelope: Envelope) -> Any:
     lookup = select(table.c.epoch, table.c.version, table.c.blocked).where(*where).with_for_update()
     row = session.execute(lookup).one_or_none()
     if row is None:
-        first = insert(table).values(**_identity(envelope), epoch=envelope.epoch, version=0)
+        first = insert(table).values(**_identity(envelope), epoch=0, version=0)
         session.execute(first.on_conflict_do_nothing())
         row = session.execute(lookup).one()
     return row

@@ -18,7 +18,7 @@ from praxis_chassis.mapping import moment
 from praxis_chassis.service import Runtime
 from praxis_chassis.tokens import Minter
 
-CONSUMER_TABLES = ("inbox", "consumed", "dead_letters", "failures")
+CONSUMER_TABLES = ("inbox", "consumed", "dead_letters", "failures", "divergences")
 log = logging.getLogger(__name__)
 
 

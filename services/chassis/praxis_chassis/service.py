@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import MetaData
+from sqlalchemy.orm import Session
 
 from praxis_chassis.database import Database
 from praxis_chassis.events import Reactions
@@ -38,6 +40,8 @@ class Service:
     settings: type[Settings] = Settings
     constraints: Mapping[str, int] = field(default_factory=dict)
     projections: Sequence[str] = ()
+    # Erases a person whom this service owns once more, after a restore to a time before the erasure.
+    erase: Callable[[Session, UUID], None] | None = None
 
     @cached_property
     def reaction_table(self) -> Reactions:

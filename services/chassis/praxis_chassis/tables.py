@@ -98,6 +98,20 @@ consumed = Table(
     Column("blocked", Boolean, nullable=False, server_default=false()),
 )
 
+# Foreign aggregates of which more was applied here than their owner knows since it was restored.
+divergences = Table(
+    "divergences",
+    METADATA,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("aggregate", Text, primary_key=True),
+    Column("aggregate_id", Uuid, primary_key=True),
+    Column("epoch", Integer, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("owner_version", BigInteger, nullable=False),
+    Column("noticed_at", DateTime(timezone=True), nullable=False),
+)
+
 # Every foreign event that was applied here.
 inbox = Table(
     "inbox",

@@ -11,6 +11,7 @@ from praxis_patients.api.directory_service import DirectoryService
 from praxis_patients.api.party_service import PartyService
 from praxis_patients.api.patient_service import PatientService
 from praxis_patients.store.models import Base
+from praxis_patients.usecases import erasure
 
 HERE = Path(__file__).parent
 
@@ -26,4 +27,5 @@ service = Service(
         "ex_coverages_rank": errors_pb2.ERROR_REASON_COVERAGE_RANK_TAKEN,
         "pk_patient_references": errors_pb2.ERROR_REASON_EXTERNAL_REFERENCE_TAKEN,
     },
+    erase=erasure.erase_again,
 )

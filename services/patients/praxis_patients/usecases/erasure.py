@@ -7,8 +7,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import events_pb2 as happened
-from praxis.patients.v1 import party_pb2
+from praxis.patients.v1 import party_pb2, patient_pb2
 from praxis.patients.v1 import patient_service_pb2 as pb
+from praxis_chassis.context import context_of
 from praxis_chassis.database import fetch
 from praxis_chassis.events import record
 from praxis_patients.rules.lifecycle import Change
@@ -36,6 +37,13 @@ def erase(session: Session, request: pb.ErasePatientRequest) -> Patient:
         _erase_party(session, party_id, patient.id)
     session.flush()
     return patient
+
+
+def erase_again(session: Session, patient_id: UUID) -> None:
+    """Erase a patient whom a restore brought back; nobody, and who is erased already, is left as he is."""
+    patient = session.get(Patient, (context_of(session).tenant, patient_id))
+    if patient is not None and patient.state != patient_pb2.PATIENT_STATE_ERASED:
+        erase(session, pb.ErasePatientRequest(id=str(patient_id)))
 
 
 def _erase_party(session: Session, party_id: UUID, patient_id: UUID) -> None:
