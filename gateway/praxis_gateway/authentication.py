@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request
 
 from praxis_chassis.tokens import Minter
 from praxis_gateway.access import Access
-from praxis_gateway.contracts import Contracts
+from praxis_gateway.contracts import Contracts, Operation
 from praxis_gateway.identity.rules import permissions
 from praxis_gateway.problems import Problem, not_authenticated
 from praxis_gateway.tokens import Caller, bearer
@@ -109,6 +109,10 @@ class InternalTokens:
     def __init__(self, minter: Minter, contracts: Contracts) -> None:
         self._minter = minter
         self._permissions: Mapping[str, set[str]] = contracts.permissions
+
+    def allows(self, caller: Caller, operation: Operation) -> bool:
+        """Tell whether a caller may call, where asking the service in vain would only be noise."""
+        return bool(permissions.resolve(caller.patterns, [operation.policy.permission]))
 
     def bearer(self, caller: Caller, service: str) -> str:
         """Return the `authorization` metadata of a call to a service."""

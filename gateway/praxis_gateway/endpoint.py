@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -55,15 +56,21 @@ class Door:
     after_calls: Mapping[str, AfterCall]
 
     def answer(self, operation: Operation, path: Mapping[str, str]) -> Response:
-        """Answer one call, where there is room for it."""
+        """Answer one call."""
+        with self.entered(operation, kind_of(operation)) as caller:
+            return self._answer(operation, caller, path)
+
+    @contextmanager
+    def entered(self, operation: Operation, kind: str) -> Iterator[Caller | None]:
+        """Let a caller in, where there is room for a call of this kind."""
         with self.bulkheads.whole():
             caller = self._admit(operation)
-            with self.bulkheads.part(kind_of(operation), caller.tenant_id if caller else ""):
-                return self._answer(operation, caller, path)
+            with self.bulkheads.part(kind, caller.tenant_id if caller else ""):
+                yield caller
 
     def _answer(self, operation: Operation, caller: Caller | None, path: Mapping[str, str]) -> Response:
         message = build(operation, self._incoming(operation, caller, path))
-        reply = self.invoker.call(operation, message, self._metadata(operation, caller))
+        reply = self.invoker.call(operation, message, self.metadata(operation, caller))
         response = self._response(operation, caller, reply)
         after = self.after_calls.get(operation.full_name)
         if after is not None:
@@ -113,7 +120,8 @@ class Door:
             raise Problem(400, "FILE_EMPTY", "The body is empty; send the bytes of the file as the body.")
         return self.files.put(caller, data, request.mimetype or "application/octet-stream", _file_name())
 
-    def _metadata(self, operation: Operation, caller: Caller | None) -> dict[str, str]:
+    def metadata(self, operation: Operation, caller: Caller | None) -> dict[str, str]:
+        """Return what a service is told about the request and its caller."""
         metadata = {
             "x-request-id": request_id(),
             "x-correlation-id": request_id(),

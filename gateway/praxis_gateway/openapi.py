@@ -11,6 +11,7 @@ from praxis_gateway.contracts import Contracts, Operation, shape
 from praxis_gateway.problems import MEDIA_TYPE
 from praxis_gateway.schemas import Schema, Schemas
 from praxis_gateway.transcoding import query_fields
+from praxis_gateway.views.description import describe
 
 _ABOUT = """The interface of Praxis, practice management for people and animals.
 
@@ -98,6 +99,8 @@ def document(contracts: Contracts) -> dict[str, Any]:
         name = operation.name if names[operation.name] == 1 else tag_of(operation) + operation.name
         described = {"operationId": name, **_operation(operation, schemas)}
         paths.setdefault(_public_path(operation), {})[operation.verb] = described
+    refusals = {str(status): {"$ref": f"#/components/responses/{status}"} for status in _READ_REFUSALS}
+    paths.update(describe(contracts, schemas, refusals))
     return {
         "openapi": "3.1.0",
         "info": {"title": "Praxis", "version": "1", "description": _ABOUT, "license": _LICENSE},
@@ -138,7 +141,8 @@ def tag_of(operation: Operation) -> str:
 
 def _tags(contracts: Contracts) -> list[Schema]:
     services = {operation.method.containing_service.full_name: tag_of(operation) for operation in contracts.operations}
-    return [{"name": tag, "description": contracts.comments.get(name, "")} for name, tag in sorted(services.items())]
+    named = [{"name": tag, "description": contracts.comments.get(name, "")} for name, tag in sorted(services.items())]
+    return [*named, {"name": "View", "description": "What one screen shows, read from several services at once."}]
 
 
 def success_status(operation: Operation) -> int:

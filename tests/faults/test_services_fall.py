@@ -5,28 +5,33 @@ from __future__ import annotations
 import signal
 
 import pytest
-from tests.faults.house import ROUTES, House
-from tests.support.load import failures, share_ok
+from tests.faults.house import ROUTES, House, registration
+from tests.support.load import Call, failures, share_ok
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 VICTIMS = ["patients", "scheduling", "billing", "claims", "reporting"]
 UNRELATED_OK = 0.999
+# Services whose part of the view of a patient is left out, with a warning, while they are gone.
+IN_VIEW = {"patients", "scheduling", "billing"}
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_a_dead_service_stops_only_its_own_routes(house: House, victim: str) -> None:
     others = [name for name in ROUTES if name != victim]
-    with house.load(*ROUTES.values(), threads=4) as load:
-        load.wait_for(100)
+    patient = house.owner.post("/v1/patients", registration(7), name=f"before {victim}")["patient"]["id"]
+    view = Call("view", f"/v1/views/patients/{patient}")
+    with house.load(*ROUTES.values(), view, threads=4) as load:
+        load.wait_for(50)
         for part in house.replicas(victim):
             house.signal(part, signal.SIGKILL)
-        load.wait_for(300)
+        load.wait_for(150)
         for part in house.replicas(victim):
             house.await_part(part)
         back = house.await_answers(victim)
-    seen = share_ok(load.of(*others))
+    seen, partial = share_ok([*load.of(*others), *load.of("view")]), load.partial
     print(f"{victim} killed: {seen:.4%} of {len(load.of(*others))} others ok, routes back {back:.1f} s after readiness")
     print(dict(failures(load.answers)))
     assert not all(answer.ok for answer in load.of(victim)), "nobody noticed, so the run shows nothing"
     assert seen >= UNRELATED_OK, failures(load.of(*others))
+    assert bool(partial) == (victim in IN_VIEW), "a view lacks a part while its service is gone, and only then"
     assert all(answer.status in {200, 503, 504} for answer in load.answers)

@@ -15,6 +15,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 PATIENCE_SECONDS = 40.0
+PARTIAL = "partial"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Load:
     seed: int = 20
     answers: list[Answer] = field(default_factory=list)
     reconnects: int = 0
+    partial: int = 0
 
     def __post_init__(self) -> None:
         self._stop, self._lock = threading.Event(), threading.Lock()
@@ -107,6 +109,7 @@ class Load:
     def _note(self, line: _Line, call: Call, began: float, number: int) -> None:
         try:
             status, problem, fresh = line.send(call, number)
+            self.partial += problem == PARTIAL
         except OSError as failure:
             status, problem, fresh = 0, type(failure).__name__, False
         except http.client.HTTPException as failure:
@@ -157,12 +160,14 @@ class _Line:
         content = reply.read()
         if reply.will_close:
             self.close()
-        return reply.status, "" if reply.status < 300 else _code(content)
+        return reply.status, _code(content)
 
 
 def _code(content: bytes) -> str:
+    """Return the code of a problem document, or what tells an answer with warnings from a whole one."""
     try:
-        return str(json.loads(content).get("code", "no code"))
+        document = json.loads(content)
+        return PARTIAL if document.get("warnings") else str(document.get("code", ""))
     except ValueError:
         return "no problem document"
 

@@ -1,0 +1,1 @@
+"""Read-only joins for one screen, over several services."""
