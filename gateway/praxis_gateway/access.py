@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 from google.protobuf.message import Message
 
 from praxis.identity.v1 import access_service_pb2 as access_pb2
 from praxis_chassis.tokens import Minter
+from praxis_chassis.types import new_id
 from praxis_gateway.identity.rules import keys
 from praxis_gateway.invoke import READ_SECONDS, RefusedError, Transport
 from praxis_gateway.problems import from_status, not_authenticated
@@ -59,7 +58,7 @@ class Access:
         )
 
     def _ask(self, method: str, request: Message, tenant_id: str = "") -> Message:
-        metadata = {"x-request-id": str(uuid4())}
+        metadata = {"x-request-id": str(new_id())}
         if tenant_id:
             metadata["authorization"] = bearer(self._minter, Caller(tenant_id, _SYSTEM, "system"), _READ_ACCESS)
         return self._identity.call(f"{SERVICE}/{method}", request, metadata, READ_SECONDS).message

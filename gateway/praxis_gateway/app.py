@@ -18,9 +18,9 @@ from werkzeug.routing import BaseConverter
 
 from praxis_chassis import metrics, telemetry
 from praxis_gateway import openapi
+from praxis_gateway.authentication import is_secure
 from praxis_gateway.contracts import Contracts, Operation
 from praxis_gateway.docs import add_docs
-from praxis_gateway.effects import is_secure
 from praxis_gateway.endpoint import Door, request_id
 from praxis_gateway.headers import security_headers
 from praxis_gateway.problems import MEDIA_TYPE, Problem, invalid_input
@@ -164,7 +164,7 @@ def _finish(response: Response) -> Response:
     allowance: Any = g.get("allowance")
     if allowance is not None:
         response.headers.update(allowance.headers())
-    response.headers.update(security_headers(is_secure(), dict(response.headers)))
+    response.headers.update(security_headers(is_secure(request), dict(response.headers)))
     _measure(response.status_code)
     facts = {
         "method": g.method,

@@ -25,6 +25,7 @@ CSRF_HEADER = "X-CSRF-Token"
 REMEMBER_SECONDS = 4.0
 _TOKEN_SECONDS = 30.0
 _MOST_REMEMBERED = 10_000
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -41,6 +42,11 @@ class Credential:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
+def is_secure(request: Request) -> bool:
+    """Tell whether the browser reached us over TLS; on this machine plain HTTP is the rule."""
+    return request.is_secure or request.host.rpartition(":")[0].strip("[]") not in _LOOPBACK
+
+
 def credential_of(request: Request) -> Credential | None:
     """Return the credential of a request, or nothing when it carries none."""
     header = request.headers.get("Authorization")
@@ -49,7 +55,8 @@ def credential_of(request: Request) -> Credential | None:
         if scheme.lower() != "bearer" or not text.strip() or not text.isascii():
             raise not_authenticated("Send the header as `Authorization: Bearer <session token or API key>`.")
         return Credential(text.strip())
-    cookie = request.cookies.get(COOKIE) or request.cookies.get(LOOPBACK_COOKIE)
+    # Only on this machine: over TLS a neighbour under the same domain could set the cookie without the prefix.
+    cookie = request.cookies.get(COOKIE if is_secure(request) else LOOPBACK_COOKIE)
     return Credential(cookie, from_cookie=True) if cookie else None
 
 

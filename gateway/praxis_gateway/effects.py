@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from uuid import uuid4
 
 from flask import Response, request
 
 from praxis.identity.v1 import clock_service_pb2, session_pb2
 from praxis.operations.v1 import operations_service_pb2 as operations_pb2
 from praxis_chassis.tokens import Minter
-from praxis_gateway.authentication import COOKIE, LOOPBACK_COOKIE, Authenticator
+from praxis_chassis.types import new_id
+from praxis_gateway.authentication import COOKIE, LOOPBACK_COOKIE, Authenticator, is_secure
 from praxis_gateway.endpoint import AfterCall
 from praxis_gateway.invoke import WRITE_SECONDS, RefusedError, Reply, Transport
 from praxis_gateway.problems import from_status
 from praxis_gateway.tokens import Caller, bearer
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SET_CLOCK = "praxis.operations.v1.OperationsService/SetClockOffset"
 
 
@@ -32,16 +31,11 @@ def after_calls(
     }
 
 
-def is_secure() -> bool:
-    """Tell whether the browser reached us over TLS; on this machine plain HTTP is the rule."""
-    return request.is_secure or request.host.rpartition(":")[0].strip("[]") not in _LOOPBACK
-
-
 def _set_cookie(_: Caller | None, reply: Reply, response: Response) -> None:
     session = reply.message
     assert isinstance(session, session_pb2.Session)
-    name = COOKIE if is_secure() else LOOPBACK_COOKIE
-    response.set_cookie(name, session.token, path="/", secure=is_secure(), httponly=True, samesite="Lax")
+    name = COOKIE if is_secure(request) else LOOPBACK_COOKIE
+    response.set_cookie(name, session.token, path="/", secure=is_secure(request), httponly=True, samesite="Lax")
 
 
 def _end_session(authenticator: Authenticator) -> AfterCall:
@@ -65,7 +59,7 @@ def _move_clocks(minter: Minter, transports: Mapping[str, Transport]) -> Callabl
         system = Caller(caller.tenant_id, "gateway", "system")
         for transport in transports.values():
             token = bearer(minter, system, ["operations.clock.set"])
-            metadata = {"authorization": token, "x-request-id": str(uuid4())}
+            metadata = {"authorization": token, "x-request-id": str(new_id())}
             try:
                 transport.call(_SET_CLOCK, offset, metadata, WRITE_SECONDS)
             except RefusedError as refusal:

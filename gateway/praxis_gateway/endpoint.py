@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from uuid import uuid4
 
 import orjson
 from flask import Response, g, request
@@ -14,6 +13,7 @@ from google.protobuf.message import Message
 
 from praxis.type.v1 import type_pb2
 from praxis_chassis import telemetry
+from praxis_chassis.types import new_id
 from praxis_gateway.authentication import Authenticator, InternalTokens
 from praxis_gateway.bulkheads import Bulkheads, kind_of
 from praxis_gateway.contracts import Operation
@@ -37,7 +37,7 @@ def request_id() -> str:
     """Return the id of the request being answered; the caller may have chosen it."""
     if "request_id" not in g:
         sent = request.headers.get("X-Request-Id", "")
-        g.request_id = sent if _REQUEST_ID.match(sent) else str(uuid4())
+        g.request_id = sent if _REQUEST_ID.match(sent) else str(new_id())
     return str(g.request_id)
 
 
@@ -138,7 +138,7 @@ class Door:
 
     def _response(self, operation: Operation, caller: Caller | None, reply: Reply) -> Response:
         if caller is not None and isinstance(reply.message, type_pb2.FileReference):
-            return self.files.response(caller, reply.message)
+            return self.files.response(caller, operation.service, reply.message)
         response = json_response(operation, reply.message)
         if reply.replayed:
             response.headers["Idempotency-Replayed"] = "true"

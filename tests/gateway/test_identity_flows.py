@@ -49,7 +49,8 @@ def test_unknown_users_and_wrong_passwords_get_the_same_answer(practice: Practic
     for address in (email, new_email()):
         answer = anonymous.post("/v1/sessions", json={"email": address, "password": "not-the-password"})
         problem = refused(answer, 401, "CREDENTIALS_INVALID")
-        problem.pop("request_id")
+        for own in ("request_id", "trace_id"):
+            problem.pop(own)
         answers.append(problem)
     assert answers[0] == answers[1]
 
@@ -219,15 +220,66 @@ def test_who_works_for_two_practices_chooses_one(new_practice: Callable[..., Pra
     body = {"user": {"email": email, "display_name": "Kim", "roles": ["front_desk"]}}
     refused(two.owner.post("/v1/users", json={**body, "password": PASSWORD}), 409, "LOGIN_EXISTS")
     joined = ok(two.owner.post("/v1/users", json=body))
-    assert joined["user"]["id"] == user["id"]
-    assert not joined.get("invitation_token")
+    assert (joined["user"]["id"], joined["user"]["state"]) == (user["id"], "invited")
     client = client_of(gateway)
+    accept = {"invitation_token": joined["invitation_token"], "password": PASSWORD}
+    ok(client.post("/v1/users:acceptInvitation", json=accept))
     problem = refused(client.post("/v1/sessions", json={"email": email, "password": PASSWORD}), 409,
                       "TENANT_CHOICE_REQUIRED")  # fmt: skip
     assert {choice["tenant_id"] for choice in problem["tenant_choices"]["tenants"]} == {one.id, two.id}
     session = client.post("/v1/sessions", json={"email": email, "password": PASSWORD, "tenant_id": two.id})
     assert ok(session)["roles"] == ["front_desk"]
     refused(two.owner.post(f"/v1/users/{user['id']}:resetPassword"), 409, "LOGIN_SHARED")
+
+
+def test_another_practice_cannot_take_over_an_invited_login(
+    new_practice: Callable[..., Practice], anonymous: httpx.Client
+) -> None:
+    victim, attacker = new_practice(), new_practice()
+    body = {"user": {"email": new_email(), "display_name": "Kim", "roles": ["biller"]}}
+    ours = ok(victim.owner.post("/v1/users", json=body))["invitation_token"]
+    theirs = ok(attacker.owner.post("/v1/users", json=body))["invitation_token"]
+    ok(anonymous.post("/v1/users:acceptInvitation", json={"invitation_token": theirs, "password": PASSWORD}))
+    stolen = ok(anonymous.post("/v1/sessions", json={"email": body["user"]["email"], "password": PASSWORD}))
+    assert stolen["tenant_id"] == attacker.id
+    wanted = {"email": body["user"]["email"], "password": PASSWORD, "tenant_id": victim.id}
+    refused(anonymous.post("/v1/sessions", json=wanted), 401, "CREDENTIALS_INVALID")
+    wrong = {"invitation_token": ours, "password": "another-long-password"}
+    refused(anonymous.post("/v1/users:acceptInvitation", json=wrong), 401, "CREDENTIALS_INVALID")
+
+
+def test_a_login_made_beforehand_is_let_in_by_nobody_but_its_owner_with_the_token(
+    new_practice: Callable[..., Practice], anonymous: httpx.Client
+) -> None:
+    attacker, victim = new_practice(), new_practice()
+    _, email = attacker.invite("biller")
+    body = {"user": {"email": email, "display_name": "Kim", "roles": ["owner"]}}
+    token = ok(victim.owner.post("/v1/users", json=body))["invitation_token"]
+    wanted = {"email": email, "password": PASSWORD, "tenant_id": victim.id}
+    refused(anonymous.post("/v1/sessions", json=wanted), 401, "CREDENTIALS_INVALID")
+    ok(anonymous.post("/v1/users:acceptInvitation", json={"invitation_token": token, "password": PASSWORD}))
+    assert ok(anonymous.post("/v1/sessions", json=wanted))["tenant_id"] == victim.id
+
+
+def test_a_moved_clock_blocks_no_login(new_practice: Callable[..., Practice], anonymous: httpx.Client) -> None:
+    practice = new_practice()
+    _, email = practice.invite("biller")
+    # Identity moves its clock at once; that no service is here to be told does not matter to logins.
+    practice.owner.post("/v1/test/clock:advance", json={"seconds": 300 * 86400})
+    client = practice.login(email)
+    for _ in range(6):
+        client.post(
+            "/v1/users:changePassword", json={"current_password": "wrong-wrong-wrong", "new_password": PASSWORD}
+        )
+    problem = anonymous.post("/v1/sessions", json={"email": email, "password": PASSWORD})
+    assert int(problem.headers.get("Retry-After", "0")) < 86400, problem.text
+
+
+def test_the_cookie_of_loopback_is_not_taken_over_tls(practice: Practice, anonymous: httpx.Client) -> None:
+    _, email = practice.invite("owner")
+    ok(anonymous.post("/v1/sessions", json={"email": email, "password": PASSWORD}))
+    ok(anonymous.get("/v1/sessions/current"))
+    refused(anonymous.get("/v1/sessions/current", headers={"Host": "praxis.example"}), 401, "UNAUTHENTICATED")
 
 
 def test_browsers_need_the_csrf_token_for_changes(practice: Practice, anonymous: httpx.Client) -> None:

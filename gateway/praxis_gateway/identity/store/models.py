@@ -53,13 +53,11 @@ class User(Base):
     email: Mapped[str] = mapped_column(unique=True)
     display_name: Mapped[str]
     password_hash: Mapped[str | None]
-    invitation_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
-    invitation_expire_time: Mapped[datetime | None]
     create_time: Mapped[datetime] = mapped_column(default=clock.wall)
 
 
 class Membership(Base):
-    """What a person may do in one practice."""
+    """What a person may do in one practice, once the person has accepted the invitation of that practice."""
 
     __tablename__ = "memberships"
     __table_args__ = (_global("logging in looks for the practices of a person before one is chosen"),)
@@ -69,16 +67,19 @@ class Membership(Base):
     roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
     location_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     disabled: Mapped[bool] = mapped_column(default=False)
+    accepted: Mapped[bool] = mapped_column(default=False)
+    invitation_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    invitation_expire_time: Mapped[datetime | None]
     version: Mapped[int] = mapped_column()
     create_time: Mapped[datetime] = mapped_column(default=clock.wall)
     update_time: Mapped[datetime] = mapped_column(default=clock.wall, onupdate=clock.wall)
     __mapper_args__ = {"version_id_col": version}
 
-    def state(self, user: User) -> int:
+    def state(self) -> int:
         """Return whether the person can log in, as the contract says it."""
         if self.disabled:
             return user_pb2.User.STATE_DISABLED
-        return user_pb2.User.STATE_ACTIVE if user.password_hash else user_pb2.User.STATE_INVITED
+        return user_pb2.User.STATE_ACTIVE if self.accepted else user_pb2.User.STATE_INVITED
 
 
 class Login(Base):

@@ -17,6 +17,8 @@ from praxis_chassis.paging import PageRequest, page
 from praxis_gateway.identity.rules import roles as role_rules
 from praxis_gateway.identity.store.models import Login, Membership, Role, SetupToken, Tenant, Throttle, User
 
+_IN_FORCE = (Membership.disabled.is_(False), Membership.accepted)
+
 
 def tenant(session: Session, tenant_id: UUID) -> Tenant:
     """Return a tenant."""
@@ -59,7 +61,7 @@ def members(session: Session, request: PageRequest) -> tuple[list[tuple[Membersh
 def practices_of(session: Session, user_id: UUID) -> Sequence[tuple[Membership, Tenant]]:
     """Return the practices that a person can log in to, by name."""
     query = select(Membership, Tenant).join(Tenant, Tenant.id == Membership.tenant_id)
-    query = query.where(Membership.user_id == user_id, Membership.disabled.is_(False)).order_by(Tenant.name, Tenant.id)
+    query = query.where(Membership.user_id == user_id, *_IN_FORCE).order_by(Tenant.name, Tenant.id)
     return [(row[0], row[1]) for row in session.execute(query)]
 
 
@@ -71,13 +73,12 @@ def lock_tenant(session: Session) -> Tenant:
 
 def active_owners(session: Session) -> int:
     """Return how many people can log in to the caller's practice as owner."""
-    query = select(func.count()).select_from(Membership).join(User, User.id == Membership.user_id)
+    query = select(func.count()).select_from(Membership)
     return (
         session.scalar(
             query.where(
                 Membership.tenant_id == context_of(session).tenant,
-                Membership.disabled.is_(False),
-                User.password_hash.is_not(None),
+                *_IN_FORCE,
                 Membership.roles.contains([role_rules.OWNER]),
             )
         )
@@ -102,7 +103,7 @@ def login_by_hash(session: Session, token_hash: bytes) -> Login | None:
     query = select(Login).join(
         Membership, (Membership.tenant_id == Login.tenant_id) & (Membership.user_id == Login.user_id)
     )
-    return session.scalar(query.where(Login.token_hash == token_hash, Membership.disabled.is_(False)))
+    return session.scalar(query.where(Login.token_hash == token_hash, *_IN_FORCE))
 
 
 def revoke_logins(session: Session, user_id: UUID, now: datetime, *, tenant_id: UUID | None, keep: UUID | None) -> None:
@@ -129,6 +130,8 @@ def throttle(session: Session, account_hash: bytes, now: datetime) -> Throttle:
     return session.scalars(query).one()
 
 
-def user_by_invitation(session: Session, invitation_hash: bytes) -> User | None:
-    """Return the login that an invitation token belongs to, locked."""
-    return session.scalar(select(User).where(User.invitation_hash == invitation_hash).with_for_update())
+def invited(session: Session, invitation_hash: bytes) -> tuple[Membership, User] | None:
+    """Return the membership that an invitation token belongs to, with the login, both locked."""
+    joined = select(Membership, User).join(User, User.id == Membership.user_id)
+    row = session.execute(joined.where(Membership.invitation_hash == invitation_hash).with_for_update()).one_or_none()
+    return (row[0], row[1]) if row else None

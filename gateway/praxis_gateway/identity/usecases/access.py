@@ -27,7 +27,7 @@ def patterns_of_roles(session: Session, names: Iterable[str]) -> list[str]:
 def patterns_of_user(session: Session, user_id: str) -> list[str]:
     """Return the permission patterns of a person who can log in."""
     membership, _ = queries.member(session, user_id)
-    if membership.disabled:
+    if membership.disabled or not membership.accepted:
         raise DomainError(errors_pb2.ERROR_REASON_SESSION_INVALID)
     return patterns_of_roles(session, membership.roles)
 

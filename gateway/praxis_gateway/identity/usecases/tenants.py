@@ -27,7 +27,7 @@ def create(session: Session, request: tenant_service_pb2.CreateTenantRequest) ->
     tenant = Tenant(id=new_id(), name=request.tenant.name, kind=request.tenant.kind, mode=mode)
     session.add_all([tenant, owner])
     session.flush()
-    membership = Membership(tenant_id=tenant.id, user_id=owner.id, roles=[OWNER], location_ids=[])
+    membership = Membership(tenant_id=tenant.id, user_id=owner.id, roles=[OWNER], location_ids=[], accepted=True)
     session.add(membership)
     session.flush()
     return tenant, membership, owner

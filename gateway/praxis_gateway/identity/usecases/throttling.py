@@ -17,9 +17,12 @@ from praxis_gateway.identity.usecases.credentials import digest, matches
 
 
 def check_password(session: Session, account: str, password: str, password_hash: str | None) -> None:
-    """Refuse a wrong password, and any password while the account has to wait."""
-    throttle = queries.throttle(session, digest(account), clock.now(session))
-    now = clock.now(session)  # after the wait for the lock
+    """Refuse a wrong password, and any password while the account has to wait.
+
+    Logins are shared by practices, so the wait goes by the machine's clock, which no test practice can move.
+    """
+    throttle = queries.throttle(session, digest(account), clock.wall())
+    now = clock.wall()  # after the wait for the lock
     wait = math.ceil((throttle.blocked_until - now).total_seconds())
     if wait > 0:
         delay = error_details_pb2.RetryInfo()
@@ -29,6 +32,6 @@ def check_password(session: Session, account: str, password: str, password_hash:
         session.delete(throttle)
         return
     throttle.failures += 1
-    throttle.blocked_until = clock.now(session) + timedelta(seconds=wait_seconds(throttle.failures))
+    throttle.blocked_until = clock.wall() + timedelta(seconds=wait_seconds(throttle.failures))
     session.commit()  # the refusal rolls back whatever is not committed, and the count must survive it
     raise DomainError(errors_pb2.ERROR_REASON_CREDENTIALS_INVALID)

@@ -25,7 +25,11 @@ Member = tuple[Membership, User]
 
 
 def invite(session: Session, request: user_service_pb2.InviteUserRequest) -> tuple[Member, str]:
-    """Add a person; return an invitation token for whoever has no password yet."""
+    """Add a person; return an invitation token unless the person was given a new login with a password.
+
+    Addresses are not proven, and a login serves several practices: so a membership is in force only once somebody has
+    shown the token of this practice and, where the login has a password, that password too.
+    """
     _require_roles_exist(session, "user.roles", request.user.roles)
     access.require_grantable(session, access.patterns_of_roles(session, request.user.roles))
     email = request.user.email.strip().lower()
@@ -34,13 +38,14 @@ def invite(session: Session, request: user_service_pb2.InviteUserRequest) -> tup
         _require_joinable(session, user, request.password)
     else:
         user = _new_user(session, email, request)
-    text = "" if user.password_hash else _invitation(user)
     membership = Membership(
         tenant_id=context_of(session).tenant,
         user_id=user.id,
         roles=list(request.user.roles),
         location_ids=[UUID(text) for text in request.user.location_ids],
+        accepted=bool(request.password),
     )
+    text = "" if membership.accepted else _invitation(membership)
     session.add(membership)
     session.flush()
     return (membership, user), text
@@ -134,25 +139,33 @@ def _require_own_login(session: Session, user: User) -> None:
 
 def reset_password(session: Session, user_id: str) -> str:
     """Return an invitation token by which a person chooses a new password."""
-    _, user = _changeable(session, user_id, "")
-    _require_own_login(session, user)
-    return _invitation(user)
+    membership, user = _changeable(session, user_id, "")
+    if membership.accepted:
+        _require_own_login(session, user)
+    return _invitation(membership)
 
 
-def _invitation(user: User) -> str:
+def _invitation(membership: Membership) -> str:
     text = f"praxis_invitation_{credentials.token()}"
-    user.invitation_hash = credentials.digest(text)
-    user.invitation_expire_time = clock.wall() + INVITATION_LIFE
+    membership.invitation_hash = credentials.digest(text)
+    membership.invitation_expire_time = clock.wall() + INVITATION_LIFE
     return text
 
 
 def accept_invitation(session: Session, text: str, password: str) -> User:
-    """Set the password of whoever was invited, and end all sessions of the person."""
-    user = queries.user_by_invitation(session, credentials.digest(text))
-    if user is None or user.invitation_expire_time is None or user.invitation_expire_time < clock.wall():
+    """Join the practice that invited: with the first password, the present one, or a new one after a reset."""
+    found = queries.invited(session, credentials.digest(text))
+    if found is None or found[0].invitation_expire_time is None or found[0].invitation_expire_time < clock.wall():
         raise DomainError(errors_pb2.ERROR_REASON_INVITATION_INVALID)
-    _set_password(session, user, "password", password, keep=None)
-    user.invitation_hash = user.invitation_expire_time = None
+    membership, user = found
+    joining = not membership.accepted
+    if joining and user.password_hash:
+        throttling.check_password(session, user.email, password, user.password_hash)
+    else:
+        _require_own_login(session, user)
+        _set_password(session, user, "password", password, keep=None)
+    membership.accepted = True
+    membership.invitation_hash = membership.invitation_expire_time = None
     return user
 
 
