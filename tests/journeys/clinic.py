@@ -74,6 +74,13 @@ class Clinic:
     def biller(self) -> Api:
         return self.users["biller"]
 
+    def newcomer(self, role: str) -> Api:
+        """Return somebody new with one role, logged in."""
+        user = {"email": f"{coined(role)}@example.org", "password": coined("A long sentence "), "role": role}
+        body = {"email": user["email"], "display_name": "Wren", "roles": [role]}
+        self.owner.post("/v1/users", {"user": body, "password": user["password"]})
+        return Api.login(self.system.url, user, user["email"])
+
     @property
     def first_desk(self) -> Desk:
         return self.practice.desks[0]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
+from contextlib import closing
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +15,11 @@ from tests.journeys.clinic import Clinic, Json, amount
 
 RECEIVABLES = ("ar_patient", "ar_payer")
 TOTAL = "Total"
+NAMED = {
+    "daySheet": "patient_name",
+    "appointmentsList": "patient_name",
+    "patientAging": "account_name",
+}
 
 
 def by_rank(encounter: Json) -> dict[int, dict[str, Decimal]]:
@@ -66,6 +73,7 @@ def reports_equal_the_ledger(clinic: Clinic) -> None:
         assert reported[name] == books.get(name, Decimal(0)), (name, reported, books)
     _day_sheet(clinic, books)
     _exported(clinic)
+    _names_people(clinic)
 
 
 def _day_sheet(clinic: Clinic, books: dict[str, Decimal]) -> None:
@@ -89,3 +97,21 @@ def _exported(clinic: Clinic) -> None:
     numbers = [line[column] for line in lines[1 : len(rows) + 1]]
     assert all(isinstance(number, int | float) for number in numbers)
     assert round(sum(Decimal(str(number)) for number in numbers), 2) == expected
+
+
+def _names_people(clinic: Clinic) -> None:
+    """Who may read patients sees their names in reports; an analyst sees the same figures without them."""
+    with closing(clinic.newcomer("report_analyst")) as analyst:
+        for report, name in NAMED.items():
+            told = clinic.biller.get(f"/v1/reports/{report}", **_days(clinic, report))["rows"]
+            untold = analyst.get(f"/v1/reports/{report}", **_days(clinic, report))["rows"]
+            assert any(row.get(name) for row in told), report
+            assert len(untold) == len(told)
+            assert not any(row.get(name) for row in untold), report
+
+
+def _days(clinic: Clinic, report: str) -> dict[str, str]:
+    """Return the days of a report that goes by days: all that a journey fills."""
+    if report not in ("daySheet", "appointmentsList"):
+        return {}
+    return {"from_date": clinic.today.isoformat(), "to_date": (clinic.today + timedelta(days=10)).isoformat()}

@@ -38,9 +38,10 @@ def tenant(reporting: ServiceUnderTest) -> TenantUnderTest:
     return tenant
 
 
-def export(tenant: TenantUnderTest, report: Any, form: Any, **filters: Any) -> tuple[Any, bytes]:
+def export(tenant: TenantUnderTest, report: Any, form: Any, *, names: bool = True, **filters: Any) -> tuple[Any, bytes]:
     request = pb.ExportReportRequest(report=report, format=form, **filters)
-    reference = tenant.call("ExportReport", request)
+    granted = tenant.under_test.permissions - (set() if names else {"patients.patients.read"})
+    reference = tenant.call("ExportReport", request, permissions=granted)
     with tenant.session() as session:
         return reference, files(session).get(reference.file_id)
 
@@ -57,7 +58,6 @@ def test_csv_has_plain_numbers_and_guarded_text(tenant: TenantUnderTest) -> None
     assert {row["Amount"] for row in rows if row["Kind"] == "charge_reversal"} == {"-50.00"}
     assert {row["Description"] for row in rows} >= {"Office visit", "'=HYPERLINK(1)"}
     assert {row["Currency"] for row in rows} == {"USD"}
-    assert {row["Patient name"] for row in rows} == {""}
 
 
 def test_xlsx_has_real_numbers_dates_and_no_formula(tenant: TenantUnderTest) -> None:
@@ -85,6 +85,28 @@ def test_every_report_can_be_exported(tenant: TenantUnderTest, report: Any, form
         rows = lines(data)
         assert rows
         assert not [title for title in rows[0] if "COLUMN" in title.upper() or title.endswith(".")]
+
+
+@pytest.mark.parametrize(
+    ("report", "column"),
+    [
+        (pb.REPORT_KIND_DAY_SHEET, "Patient name"),
+        (pb.REPORT_KIND_APPOINTMENTS_LIST, "Patient name"),
+        (pb.REPORT_KIND_PATIENT_AGING, "Account name"),
+        (pb.REPORT_KIND_CLAIMS_BY_STATE, "Patient name"),
+    ],
+)
+def test_files_name_people_to_those_who_may_read_patients(tenant: TenantUnderTest, report: Any, column: str) -> None:
+    def told(form: Any, *, names: bool) -> set[str | None]:
+        _, data = export(tenant, report, form, names=names, **FILTERS[report])
+        if form == CSV:
+            return {row[column] for row in lines(data)}
+        head, *rows = list(openpyxl.load_workbook(io.BytesIO(data))["Report"].iter_rows(values_only=True))
+        return {row[head.index(column)] for row in rows}
+
+    for form in (CSV, XLSX):
+        assert "Canary Featherstone" in told(form, names=True)
+        assert told(form, names=False) <= {"", None}
 
 
 def test_filters_of_other_reports_are_refused(tenant: TenantUnderTest) -> None:
