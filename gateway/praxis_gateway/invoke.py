@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from praxis_chassis.boundary import Boundary
 from praxis_chassis.clients import channel
 from praxis_chassis.errors import CallFailed
 from praxis_chassis.service import Runtime
-from praxis_chassis.tls import Certificates
+from praxis_chassis.tls import Certificates, distrust_of
 from praxis_gateway.contracts import Operation, message_class
 from praxis_gateway.problems import from_status
 
@@ -30,6 +31,7 @@ LONG_SECONDS = 30.0
 REPLAYED = "x-idempotent-replay"
 STATUS_KEY = "grpc-status-details-bin"
 _LONG_SERVICES = ("reporting",)
+log = logging.getLogger(__name__)
 
 
 class RefusedError(Exception):
@@ -82,6 +84,8 @@ class GrpcTransport:
                 )
             except grpc.RpcError as error:
                 status = _status(error)
+                if reason := distrust_of(error):
+                    log.warning("service not trusted", extra={"reason": f"{self._service}: {reason}"})
                 span.answered(code_pb2.Code.Name(status.code))
                 raise RefusedError(status) from None
         trailers = {key for key, _ in done.trailing_metadata() or ()}

@@ -145,7 +145,17 @@ def test_callers_talk_to_the_service_they_mean_and_to_nobody_else(
     with pytest.raises(grpc.RpcError) as failure:
         ask(b"hello", timeout=10)
     assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert reason in failure.value.details()
+    assert reason in tls.distrust_of(failure.value)
+
+
+def test_an_authority_is_changed_while_both_are_trusted(issue: Any, opened: ExitStack) -> None:
+    old, new = issue("patients"), issue("gateway", foreign=True)
+    both = old.material.authorities + new.material.authorities
+    for certificates in (old, new):
+        (certificates.folder / "ca.pem").write_bytes(both)
+    echo = opened.enter_context(Echo(Certificates(old.folder)))
+    caller = opened.enter_context(channel(echo.target, "patients", Certificates(new.folder)))
+    assert caller.unary_unary("/echo/Say")(b"hello", timeout=10) == b"hello"
 
 
 def test_only_the_gateway_may_call_what_names_no_callers(

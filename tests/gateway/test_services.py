@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 from gateway_support import PASSWORD, client_of, new_email, ok, refused
+from google.rpc import code_pb2
 
 from praxis_chassis.testing import ServiceUnderTest
 from praxis_gateway.composition import Gateway, compose
+from praxis_gateway.invoke import GrpcTransport, RefusedError
 from praxis_gateway.settings import Settings
+
+NOT_BILLING = "billing: Hostname Verification Check failed"
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +111,17 @@ def test_the_clock_moves_in_every_service(owner: Callable[[], httpx.Client]) -> 
     after = ok(client.post("/v1/parties", json=person("Roe")))["create_time"]
     assert after[:10] > before[:10]
     ok(client.get("/v1/sessions/current"))
+
+
+@pytest.mark.parametrize(("name", "reasons"), [("patients", []), ("billing", [NOT_BILLING])])
+def test_the_log_tells_which_service_is_not_what_it_should_be(
+    platform: Any, patients: ServiceUnderTest, caplog: pytest.LogCaptureFixture, name: str, reasons: list[str]
+) -> None:
+    target = f"127.0.0.1:{patients.server.port}"
+    transport = GrpcTransport(target, name, platform.certificates("gateway"))
+    method = patients.methods["ListPractices"]
+    with caplog.at_level(logging.WARNING), pytest.raises(RefusedError) as failure:
+        transport.call(method.full_name, method.request(), {}, 10)
+    assert failure.value.status.code == (code_pb2.UNAVAILABLE if reasons else code_pb2.UNAUTHENTICATED)
+    told = [record.__dict__["reason"] for record in caplog.records if record.message == "service not trusted"]
+    assert told == reasons

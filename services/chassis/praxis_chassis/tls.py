@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ AUTHORITIES, CERTIFICATE, KEY = "ca.pem", "cert.pem", "key.pem"
 LOOK_SECONDS = 1.0
 # Whoever starts beside the authority may come while it replaces the files.
 START_SECONDS = 2.0
+DISTRUST = re.compile(r"Hostname Verification Check failed|CERTIFICATE_VERIFY_FAILED: [a-z ]+|WRONG_VERSION_NUMBER")
 log = logging.getLogger(__name__)
 
 
@@ -132,6 +134,12 @@ def peers_of(context: grpc.ServicerContext) -> frozenset[str] | None:
     if facts.get("transport_security_type") != [b"ssl"]:
         return None
     return frozenset(name.decode() for name in facts.get("peer_dns", ()))
+
+
+def distrust_of(failure: Any) -> str:
+    """Return why a failed call never began, when the callee is not who it should be; without its address."""
+    found = DISTRUST.search(failure.details() or "")
+    return found.group() if found else ""
 
 
 def _server_credentials(certificates: Certificates) -> grpc.ServerCredentials:
