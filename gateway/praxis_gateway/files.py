@@ -10,7 +10,7 @@ from werkzeug.http import dump_options_header
 
 from praxis.type.v1 import type_pb2
 from praxis_chassis.errors import DomainError
-from praxis_chassis.files import ObjectStore, TenantFiles
+from praxis_chassis.files import UPLOADS, ObjectStore, TenantFiles
 from praxis_chassis.keys import KeyRing
 from praxis_gateway.headers import FILE_POLICY
 from praxis_gateway.problems import Problem
@@ -26,12 +26,12 @@ class Files:
 
     def put(self, caller: Caller, data: bytes, media_type: str, file_name: str) -> type_pb2.FileReference:
         """Store an upload of the caller's practice and return what the RPC carries instead of it."""
-        return self._of(caller).put(data, media_type[:127], file_name)
+        return self._of(caller, UPLOADS).put(data, media_type[:127], file_name)
 
-    def response(self, caller: Caller, reference: type_pb2.FileReference) -> Response:
-        """Return a stored file as an attachment that a browser never runs."""
+    def response(self, caller: Caller, service: str, reference: type_pb2.FileReference) -> Response:
+        """Return a service's stored file as an attachment that a browser never runs."""
         try:
-            data = self._of(caller).get(reference.file_id)
+            data = self._of(caller, service).get(reference.file_id)
         except DomainError:
             raise Problem(404, "NOT_FOUND", "The file is no longer stored.") from None
         name = reference.file_name or reference.file_id
@@ -42,5 +42,5 @@ class Files:
         }
         return Response(data, mimetype=reference.media_type or "application/octet-stream", headers=headers)
 
-    def _of(self, caller: Caller) -> TenantFiles:
-        return TenantFiles(self.store, self.keys, UUID(caller.tenant_id))
+    def _of(self, caller: Caller, area: str) -> TenantFiles:
+        return TenantFiles(self.store, self.keys, UUID(caller.tenant_id), area)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from cryptography.exceptions import InvalidTag
@@ -54,7 +55,7 @@ def test_a_blind_index_is_equal_for_equal_values_of_one_tenant_only(ring: KeyRin
 
 def test_files_are_named_by_content_sealed_on_disk_and_closed_to_other_tenants(ring: KeyRing, tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "files")
-    mine, theirs = TenantFiles(store, ring, new_id()), TenantFiles(store, ring, new_id())
+    mine, theirs = TenantFiles(store, ring, new_id(), "claims"), TenantFiles(store, ring, new_id(), "claims")
     reference = mine.put(b"secret text", "text/plain", "note.txt")
     assert mine.put(b"secret text", "text/plain", "note.txt").file_id == reference.file_id
     assert mine.read(reference.file_id) == (reference, b"secret text")
@@ -63,6 +64,8 @@ def test_files_are_named_by_content_sealed_on_disk_and_closed_to_other_tenants(r
     assert b"secret" not in on_disk[0]
     with pytest.raises(DomainError):
         theirs.get(reference.file_id)
-    mine.delete(reference.file_id)
+    with pytest.raises(DomainError):
+        TenantFiles(store, ring, mine.tenant_id, "billing").get(reference.file_id)
+    store.delete_object(mine.key_of(UUID(reference.file_id)))
     with pytest.raises(DomainError):
         mine.get(reference.file_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 from tests.claims.builders import Practice, address, identifier, person
@@ -77,6 +78,18 @@ def test_nothing_personal_stays_and_everything_else_does(practice: Practice, tmp
     assert not exists(desk, submission.file.file_id)
     bodies = [event for event in desk.tenant.events(events_pb2.ClaimCreated) if CANARY in str(event)]
     assert bodies == []
+
+
+def test_a_shared_file_that_is_missing_keeps_nobody_from_being_erased(practice: Practice, tmp_path: Path) -> None:
+    desk = Desk(practice, tmp_path)
+    practice.tell_patient(name=person("Ada", CANARY), addresses=[address("77 Canary Row")])
+    neighbor(practice).post()
+    submission = desk.tenant.call("SubmitClaims", pb.SubmitClaimsRequest()).submissions[0]
+    with desk.tenant.session() as session:
+        mine = files(session)
+        mine.store.delete_object(mine.key_of(UUID(submission.file.file_id)))
+    desk.tenant.receive(patients.PatientErased(patient_id=practice.patient_id), practice.patient_id)
+    assert rows_with(practice, CANARY) == []
 
 
 def exists(desk: Desk, file_id: str) -> Any:

@@ -75,15 +75,16 @@ def _folder(folder: Path, words: Sequence[str]) -> list[str]:
 
 
 def _files(system: System, words: Sequence[str]) -> list[str]:
-    """Open every stored file with the installation's keys."""
-    paths = [path for path in sorted(system.home.files.rglob("*")) if path.is_file()]
+    """Open every stored file with the installation's keys; beside them lies only the journal of what was erased."""
+    root = system.home.files
+    paths = [path for path in sorted(root.rglob("*")) if path.is_file() and path.parent != root]
     return [f"file {path.relative_to(system.home.files)}" for path in paths if _contains(content(system, path), words)]
 
 
 def content(system: System, path: Path) -> bytes:
-    tenant = UUID(path.relative_to(system.home.files).parts[0])
-    store = FolderStore(system.home.files)
-    reference, data = TenantFiles(store, KeyRing(FileKeys(system.home.keys_file)), tenant).read(path.name)
+    tenant, area, *_ = path.relative_to(system.home.files).parts
+    keys = KeyRing(FileKeys(system.home.keys_file))
+    reference, data = TenantFiles(FolderStore(system.home.files), keys, UUID(tenant), area).read(path.name)
     if reference.media_type != "application/pdf":
         return data
     return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(data)).pages).encode()

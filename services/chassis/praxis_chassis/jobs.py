@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select, text
 
-from praxis_chassis import events, idempotency, tables, telemetry
+from praxis_chassis import events, files, idempotency, tables, telemetry
 from praxis_chassis.context import system_context
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -43,12 +43,20 @@ def jobs_of(module: ModuleType | None) -> list[Job]:
     return [Job(name, value.__job__, value) for name, value in found if hasattr(value, "__job__")]
 
 
+# What every service does; objects may go minutes after their rows, but erasure promises that they go.
+OWN = (
+    Job("forget_replies", 3600, idempotency.prune),
+    Job("remove_deleted_files", 5, files.remove_deleted),
+    Job("sweep_files", 3600, files.sweep),
+)
+
+
 class Ticker:
     """Runs the jobs that are due; another instance's turn is skipped by an advisory lock."""
 
     def __init__(self, runtime: Any) -> None:
         self.runtime = runtime
-        self.jobs = [*runtime.service.job_list, Job("forget_replies", 3600, idempotency.prune)]
+        self.jobs = [*runtime.service.job_list, *OWN]
         self.due = {item.name: 0.0 for item in self.jobs}
 
     def tick(self) -> None:

@@ -201,6 +201,16 @@ subject_keys = Table(
     Column("erased_at", DateTime(timezone=True)),
 )
 
+# The stored files of this service; one that was given up stays until its object is removed.
+files = Table(
+    "files",
+    METADATA,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("file_id", Uuid, primary_key=True),
+    Column("deleted", Boolean, nullable=False, server_default=false()),
+)
+Index("ix_files_deleted", files.c.tenant_id, files.c.file_id, postgresql_where=text("deleted"))
+
 # Which stored file is about whom; a file goes when the last of its people is erased.
 file_subjects = Table(
     "file_subjects",

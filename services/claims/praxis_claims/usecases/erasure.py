@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from praxis.claims.v1 import claim_pb2
 from praxis_chassis import tables
 from praxis_chassis.context import context_of
+from praxis_chassis.errors import DomainError
 from praxis_chassis.files import files
 from praxis_claims.edi.separators import find_header
 from praxis_claims.edi.text import clean
@@ -30,6 +32,7 @@ from praxis_claims.store.models import (
 )
 
 BLANK_PERSON = claim_pb2.ClaimPerson()
+log = logging.getLogger(__name__)
 
 
 def erase_patient(session: Session, patient_id: str) -> None:
@@ -89,7 +92,12 @@ def _redact_shared_files(session: Session, patient: UUID, traces: Traces) -> Non
 
 
 def _redact_file(session: Session, file_id: UUID, others: list[UUID], traces: Traces) -> None:
-    reference, data = files(session).read(file_id)
+    try:
+        reference, data = files(session).read(file_id)
+    except DomainError:
+        # What is gone already must not keep the rest from being erased.
+        log.warning("a file to redact is missing", extra={"file_id": str(file_id)})
+        return
     text = data.decode("latin-1")
     header = find_header(text)
     if header is None:

@@ -35,7 +35,7 @@ REFUSED = remittance_pb2.REMITTANCE_STATE_REFUSED
 
 def take_in(session: Session, reference: type_pb2.FileReference) -> RemittanceFile:
     """Store an upload and what it says; content that was taken in before changes nothing."""
-    data = files(session).get(reference.file_id)
+    data = files(session).uploaded(reference.file_id)
     if len(data) > LARGEST_MEGABYTES << 20:
         raise DomainError(errors_pb2.ERROR_REASON_REMITTANCE_TOO_LARGE, megabytes=LARGEST_MEGABYTES)
     content, digest = _read(data)
@@ -46,7 +46,7 @@ def take_in(session: Session, reference: type_pb2.FileReference) -> RemittanceFi
         sha256=hashlib.sha256(data).hexdigest(),
         content_sha256=digest,
         duplicate_of=known.id if known else None,
-        file_id=UUID(reference.file_id),
+        file_id=known.file_id if known else UUID(reference.file_id),
         create_time=clock.now(session),
     )
     session.add(upload)
@@ -83,8 +83,7 @@ def _enter(
     patients: set[UUID] = set()
     for position, received in enumerate(content.remittances, 1):
         patients |= remittance_entry.enter(session, upload, position, received, about if position == 1 else ())
-    if patients:
-        files(session).put(data, reference.media_type, reference.file_name, subject_ids=patients)
+    files(session).put(data, reference.media_type, reference.file_name, subject_ids=patients)
 
 
 # ── showing files ─────────────────────────────────────────────────────────────────────────────────────
