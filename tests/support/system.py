@@ -63,7 +63,7 @@ class System:
 
     def logs(self) -> str:
         """Return everything that any part has logged so far."""
-        return "\n".join(path.read_text(errors="replace") for path in sorted(self.home.logs.glob("*.log")))
+        return "\n".join(path.read_text(errors="replace") for path in sorted(self.home.logs.glob("*.log*")))
 
     def process_of(self, part: str) -> int:
         """Return the id of the process that runs a service of this installation, one of its replicas or the gateway."""
