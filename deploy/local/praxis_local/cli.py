@@ -1,4 +1,4 @@
-"""The command line `praxis`: run, status, logs, psql, doctor, import, and what developers need."""
+"""The command line `praxis`: run, status, logs, psql, doctor, backup, import, and what developers need."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from rich.table import Table
 from praxis_local import containers
 from praxis_local import doctor as examination
 from praxis_local.authority import Authority
+from praxis_local.backup import commands as backup
 from praxis_local.fhir import importer
 from praxis_local.home import Home
 from praxis_local.launcher import Launcher, Options
@@ -37,6 +38,7 @@ MOST_REPLICAS = 9
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 import_app = typer.Typer(no_args_is_help=True, help="Bring data in through the public API.")
 app.add_typer(import_app, name="import")
+app.add_typer(backup.app, name="backup")
 console = Console()
 
 

@@ -10,6 +10,7 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rich.console import Console
 
 from praxis_chassis import clock
 from praxis_local.authority import LEAF_LIFE, PARTS, Authority
+from praxis_local.backup.plan import plan_of
 from praxis_local.home import Home
 from praxis_local.nats import jetstream_answers
 from praxis_local.postgres import binaries
@@ -27,6 +29,8 @@ from praxis_local.topology import COMMAND, GATEWAY, SERVICES, answers
 
 GIGABYTE = 1024**3
 OLDEST_EVENT_SECONDS = 60
+OLDEST_BACKUP = timedelta(hours=26)
+MOST_WAITING_SEGMENTS = 5
 MARKS = {"good": "[green]✓[/]", "look": "[yellow]![/]", "wrong": "[red]✗[/]"}
 
 
@@ -42,7 +46,7 @@ class Finding:
 
 def examine(home: Home, *, repair: bool) -> list[Finding]:
     """Look at everything; what belongs to a running installation is looked at when one runs."""
-    findings = [*_machine(home), *_servers(), *_private_files(home, repair=repair)]
+    findings = [*_machine(home), *_servers(), *_private_files(home, repair=repair), *_backups(home)]
     state = home.running()
     if state is None:
         start = f"{COMMAND} run"
@@ -156,6 +160,23 @@ def _certificates(home: Home) -> Iterator[Finding]:
         yield Finding("wrong" if late else "good", "certificates", text, mend)
 
 
+def _backups(home: Home) -> Iterator[Finding]:
+    """Look whether backups are young and segments leave; who makes none is not told here."""
+    plan = plan_of(home)
+    if plan is None:
+        return
+    newest = plan.store.latest()
+    if newest is None or clock.wall() - newest.end > OLDEST_BACKUP:
+        text = f"the last good one is of {newest.ended_at}" if newest else f"there is none in {plan.store.folder}"
+        yield Finding("look", "backup", text, f"{COMMAND} backup run")
+    else:
+        yield Finding("good", "backup", f"the last good one is of {newest.ended_at}")
+    waiting = len(list(plan.spool.glob("*"))) if plan.spool.is_dir() else 0
+    if waiting > MOST_WAITING_SEGMENTS:
+        text = f"{waiting} pieces of the log wait to be archived"
+        yield Finding("look", "backup", text, f"look whether {plan.store.folder} can be written")
+
+
 def _parts(state: dict[str, Any]) -> Iterator[Finding]:
     for name, url in state["probes"].items():
         good = answers(url)
@@ -175,6 +196,13 @@ def _reason(url: str) -> str:
         return str(failure)
 
 
+def _divergences(connection: psycopg.Connection, name: str) -> Iterator[Finding]:
+    row = connection.execute("SELECT count(*) FROM divergences").fetchone()
+    if row and row[0]:
+        text = f"{row[0]} copies differ from their restored owner"
+        yield Finding("wrong", f"{name} events", text, f"python -m praxis_{name} divergences, or rebuild")
+
+
 def _events(state: dict[str, Any]) -> Iterator[Finding]:
     """Look for events that wait too long and for those that were given up."""
     for name in (*SERVICES, GATEWAY):
@@ -187,6 +215,7 @@ def _events(state: dict[str, Any]) -> Iterator[Finding]:
                     [OLDEST_EVENT_SECONDS],
                 ).fetchone()
                 dead = connection.execute("SELECT count(*) FROM dead_letters").fetchone()
+                yield from _divergences(connection, name)
         except psycopg.Error as failure:
             yield Finding("wrong", f"{name} events", type(failure).__name__, f"{COMMAND} migrate")
             continue

@@ -29,15 +29,17 @@ class Home:
         self.keys_file = self.secrets / "keys.json"
         self.demo_file = self.secrets / "demo.json"
         self.state_file = self.folder / "running.json"
+        self.restoring = self.folder / "restoring"
         self._lock: IO[str] | None = None
 
     def open(self) -> None:
-        """Make what is missing and take the lock."""
-        for folder in (self.folder, self.logs):
-            folder.mkdir(parents=True, exist_ok=True)
+        """Take the lock and make what is missing."""
+        self.hold()
+        if self.restoring.exists():
+            raise StartFailed(f"A restore into {self.folder} was broken off. Start it once more: it begins anew.")
+        self.logs.mkdir(exist_ok=True)
         for folder in (self.secrets, self.files, self.clearinghouse):
             folder.mkdir(exist_ok=True, mode=0o700)
-        self._take_lock()
         make_key_pair(self.private_key, self.public_key)
         make_keys_file(self.keys_file)
 
@@ -58,7 +60,9 @@ class Home:
                 return dict(json.loads(self.state_file.read_text()))
         return None
 
-    def _take_lock(self) -> None:
+    def hold(self) -> None:
+        """Take the lock that keeps every other launcher out."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         lock = (self.folder / "lock").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

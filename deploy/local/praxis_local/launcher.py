@@ -14,6 +14,7 @@ from typing import Any
 
 from praxis_local import simulator
 from praxis_local.authority import Authority
+from praxis_local.backup.keeper import Keeper
 from praxis_local.demo.load import load_demo
 from praxis_local.home import Home, write_private
 from praxis_local.logs import Terminal
@@ -60,6 +61,7 @@ class Launcher:
     def __post_init__(self) -> None:
         self.home = Home(self.options.home)
         self.supervisor = Supervisor(self.home.logs, Terminal(), verbose=self.options.verbose)
+        self.keeper: Keeper | None = None
 
     def run(self) -> None:
         """Come up, stay up until a signal, go down."""
@@ -93,6 +95,7 @@ class Launcher:
         with self.progress.part("Databases") as notes:
             moved = migrate(topology, admin_url, parts)
             notes.append(f"migrated {', '.join(moved)}" if moved else "already at this level")
+        self._back_up(admin_url)
         self._services(topology)
         self._write_state(topology, admin_url)
         if self.options.gateway:
@@ -104,6 +107,11 @@ class Launcher:
         authority, tell = Authority(self.home.certificates), partial(self.supervisor.terminal, "authority")
         authority.renew()
         threading.Thread(target=authority.watch, args=(self.stopping, tell), name="authority", daemon=True).start()
+
+    def _back_up(self, admin_url: str) -> None:
+        """Carry what happens to the backups, if there are any; it begins before the first change."""
+        self.keeper = Keeper(self.home, admin_url, partial(self.supervisor.terminal, "backup"))
+        threading.Thread(target=self.keeper.watch, args=(self.stopping,), name="backup", daemon=True).start()
 
     def _database(self) -> str:
         given = os.environ.get("PRAXIS_DATABASE_URL")
@@ -237,6 +245,8 @@ class Launcher:
         if self.supervisor.children:
             self.progress.say("Stopping …")
         self.supervisor.stop()
+        if self.keeper:
+            self.keeper.finish()
         self.door.close()
         self.home.close()
 

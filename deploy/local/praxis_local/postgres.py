@@ -7,10 +7,12 @@ import hashlib
 import os
 import pwd
 import secrets
+import shlex
 import signal
 import stat
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -56,28 +58,31 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", 
 class Postgres:
     """One server with its data below `home`; `fast` trades durability for speed and is for tests only."""
 
-    def __init__(self, home: Path, *, fast: bool = False) -> None:
+    def __init__(self, home: Path, *, fast: bool = False, settings: Mapping[str, str] | None = None) -> None:
         self.home = home.resolve() / "postgres"
         self.data = self.home / "data"
+        # Where the server leaves finished WAL segments for backups; it leaves none while this folder is not there.
+        self.spool = self.home / "wal-spool"
         self.fast = fast
+        self.settings = settings or {}
         self.account = unprivileged_account()
         self.sockets = socket_folder(self.home)
-        self._password_file = self.home / "superuser-password"
+        self.password_file = self.home / "superuser-password"
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def admin_url(self) -> str:
-        password = self._password_file.read_text().strip()
+        password = self.password_file.read_text().strip()
         return f"postgresql://{SUPERUSER}:{password}@/postgres?host={self.sockets}"
 
     def prepare(self) -> None:
         """Make folders and, the first time, the cluster."""
         self.home.mkdir(parents=True, exist_ok=True)
-        self._own(self.home, 0o711)
+        self.own(self.home, 0o711)
         self.sockets.mkdir(exist_ok=True)
         if self.sockets.stat().st_uid not in {os.getuid(), self._uid()} or self.sockets.is_symlink():
             raise StartFailed(f"{self.sockets} belongs to someone else. Remove it or choose another --home.")
-        self._own(self.sockets, 0o755)
+        self.own(self.sockets, 0o755)
         if self.account:
             open_path_for_search(self.home)
             open_path_for_search(binaries())
@@ -85,7 +90,8 @@ class Postgres:
             self._initialize()
 
     def program(self) -> Program:
-        settings = {**SETTINGS, **QUIET_LOG, **(FAST if self.fast else {}), "unix_socket_directories": self.sockets}
+        settings = {**SETTINGS, **QUIET_LOG, **(FAST if self.fast else self._archiving()), **self.settings}
+        settings["unix_socket_directories"] = str(self.sockets)
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return Program(
             name="postgres",
@@ -104,14 +110,14 @@ class Postgres:
             return False
         return True
 
-    def start(self) -> Self:
+    def start(self, seconds: float = 60) -> Self:
         """Prepare and start the server, and return when it accepts connections."""
         self.prepare()
         self.await_predecessor()
         log = self.home / "server.log"
         with log.open("ab") as output:
             self._child = launch(self.program(), output)
-        if not wait_until(self.ready, 60, alive=lambda: self._child is not None and self._child.poll() is None):
+        if not wait_until(self.ready, seconds, alive=lambda: self._child is not None and self._child.poll() is None):
             self.stop()
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
             raise StartFailed(f"PostgreSQL did not start. Its last lines:\n{tail}")
@@ -139,11 +145,11 @@ class Postgres:
 
     def _initialize(self) -> None:
         self.data.mkdir(exist_ok=True)
-        self._own(self.data, 0o700)
-        self._password_file.write_text(secrets.token_urlsafe(24))
-        self._own(self._password_file, 0o600)
+        self.own(self.data, 0o700)
+        self.password_file.write_text(secrets.token_urlsafe(24))
+        self.own(self.password_file, 0o600)
         command = [
-            str(binaries() / "initdb"), "-D", str(self.data), "-U", SUPERUSER, f"--pwfile={self._password_file}",
+            str(binaries() / "initdb"), "-D", str(self.data), "-U", SUPERUSER, f"--pwfile={self.password_file}",
             "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8",
             "--auth-local=scram-sha-256", "--auth-host=reject", *(["--no-sync"] if self.fast else []),
         ]  # fmt: skip
@@ -160,6 +166,13 @@ class Postgres:
         if done.returncode:
             raise StartFailed(f"initdb failed in {self.data}:\n{done.stderr or done.stdout}")
 
+    def _archiving(self) -> dict[str, str]:
+        """Each segment appears in the spool whole and on the disk; without a spool it is let go."""
+        spool = shlex.quote(str(self.spool)).replace("%", "%%")
+        part = f"{spool}/%f.partial"
+        steps = f"cp %p {part} && sync {part} && mv {part} {spool}/%f && sync {spool}"
+        return {"archive_mode": "on", "archive_command": f"[ ! -d {spool} ] || {{ {steps}; }}"}
+
     def _running_pid(self) -> int | None:
         try:
             pid = int((self.data / "postmaster.pid").read_text().split()[0])
@@ -170,7 +183,8 @@ class Postgres:
     def _uid(self) -> int:
         return pwd.getpwnam(self.account).pw_uid if self.account else os.getuid()
 
-    def _own(self, path: Path, mode: int) -> None:
+    def own(self, path: Path, mode: int) -> None:
+        """Give a file or folder to the account that the server runs as."""
         path.chmod(mode)
         if self.account:
             os.chown(path, self._uid(), account_group(self.account) or -1)
