@@ -21,6 +21,7 @@ import nats
 import pytest
 from sqlalchemy import func, select, text
 from support.platform import Platform
+from support.servers import Servers
 
 from praxis.patients.v1 import patient_pb2, patient_service_pb2
 from praxis_chassis import tables
@@ -114,7 +115,7 @@ def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
     make_key_pair(tmp_path / "token.pem", tmp_path / "token.pub")
     with Postgres(tmp_path, fast=True) as postgres, Nats(tmp_path) as nats:
         urls = provision(postgres.admin_url, ["patients", "scheduling"], tmp_path / "roles.json")
-        platform = Platform(tmp_path, urls, nats.url, postgres, nats)
+        platform = Platform(tmp_path, urls, Servers(postgres.admin_url, nats.url, (postgres, nats)))
         for service in (patients, scheduling):
             ServiceUnderTest(
                 service, platform.settings(service.settings, service.name), platform.private_key, work=False
