@@ -10,13 +10,14 @@ from uuid import UUID
 
 import nats
 import pytest
+from nats.js import JetStreamContext
 from sqlalchemy import func, select
 
 from praxis.patients.v1 import events_pb2, patient_pb2, patient_service_pb2
 from praxis_chassis import inbox, subjects, tables
 from praxis_chassis.events import Envelope
 from praxis_chassis.inbox import Verdict
-from praxis_chassis.messaging import stream_name
+from praxis_chassis.messaging import Relay, stream_name
 from praxis_chassis.testing import ServiceUnderTest, TenantUnderTest
 from praxis_chassis.types import new_id
 
@@ -152,6 +153,50 @@ def test_an_erased_person_is_gone_from_log_and_stream(patients: ServiceUnderTest
         lambda: not any(b"Canarius" in body for body in asyncio.run(messages(platform.nats_url, str(owner.id))))
     )
     assert not any(b"Canarius" in event.SerializeToString() for event in owner.events())
+
+
+class Unwilling:
+    """A stream as the server shows it, whose deletions fail as they do while a cluster has no leader."""
+
+    def __init__(self, stream: JetStreamContext, failures: int) -> None:
+        self.stream, self.failures = stream, failures
+
+    async def get_msg(self, name: str, sequence: int) -> Any:
+        return await self.stream.get_msg(name, sequence)
+
+    async def delete_msg(self, name: str, sequence: int) -> bool:
+        if self.failures:
+            self.failures -= 1
+            raise nats.js.errors.ServiceUnavailableError(code=503, description="no leader", err_code=10008)
+        return await self.stream.delete_msg(name, sequence)
+
+
+def test_a_message_that_could_not_be_deleted_is_not_taken_for_gone(patients: ServiceUnderTest, platform: Any) -> None:
+    owner = patients.tenant()
+    register(owner, "First")
+    owner.wait_published()
+
+    async def act() -> None:
+        client = await nats.connect(platform.nats_url)
+        stream, name = client.jetstream(), stream_name("patients")
+        mine, other = new_id(), new_id()
+        # No consumer listens to this subject.
+        sent = [
+            await stream.publish("praxis.patients.nobody", b"", headers={"ce-id": str(id_)}) for id_ in (mine, other)
+        ]
+        relay = Relay(patients.runtime, Unwilling(stream, 1))  # type: ignore[arg-type]
+        with pytest.raises(nats.js.errors.ServiceUnavailableError):
+            await relay.delete(sent[0].seq, [mine])
+        await stream.get_msg(name, sent[0].seq)
+        for _ in range(2):
+            await relay.delete(sent[0].seq, [mine])
+            with pytest.raises(nats.js.errors.NotFoundError):
+                await stream.get_msg(name, sent[0].seq)
+        await relay.delete(sent[1].seq, [mine])
+        await stream.get_msg(name, sent[1].seq)
+        await client.close()
+
+    asyncio.run(act())
 
 
 async def messages(url: str, tenant: str) -> list[bytes]:

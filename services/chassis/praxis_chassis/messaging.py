@@ -200,7 +200,7 @@ class Relay:
         self.blank_at = time.monotonic() + BLANK_SECONDS
         for sequence, event_ids in await asyncio.to_thread(self.log.to_blank):
             if sequence:
-                await self._delete(sequence)
+                await self.delete(sequence, event_ids)
             await asyncio.to_thread(self.log.blanked, event_ids)
 
     async def _lane(self, lane: Sequence[Pending], published: list[tuple[Pending, int, bool]]) -> None:
@@ -215,11 +215,17 @@ class Relay:
             published.append((event, ack.seq, bool(ack.duplicate)))
             metrics.published.add(int(not ack.duplicate), event.type)
 
-    async def _delete(self, sequence: int) -> None:
+    async def delete(self, sequence: int, event_ids: Sequence[UUID]) -> None:
+        """Take an event's message off the stream; whatever fails is tried again until the message is gone."""
+        name = stream_name(self.runtime.service.name)
         try:
-            await self.stream.delete_msg(stream_name(self.runtime.service.name), sequence)
-        except (nats.js.errors.NotFoundError, nats.js.errors.APIError):
+            message = await self.stream.get_msg(name, sequence)
+        except nats.js.errors.NotFoundError:
             log.info("message was gone already", extra={"sequence": sequence})
+            return
+        # After the stream went back, the number may belong to somebody else's event.
+        if (message.headers or {}).get("ce-id") in [str(event_id) for event_id in event_ids]:
+            await self.stream.delete_msg(name, sequence)
 
     async def _ensure_stream(self) -> None:
         wanted = stream_config(self.runtime.service.name, self.runtime.settings.stream_replicas)
