@@ -22,6 +22,7 @@ from praxis_local.containers import database_of
 from praxis_local.processes import Program, launch, stop
 from praxis_local.topology import CHECKOUT, GATEWAY
 
+PROJECT = "praxis-test-"
 DEPLOY = CHECKOUT / "deploy"
 OVERRIDE = CHECKOUT / "tests" / "containers" / "compose.test.yaml"
 
@@ -95,7 +96,8 @@ DATABASES = ("patients", "scheduling", "billing", "claims", "reporting", "identi
 @contextmanager
 def composed() -> Iterator[Composed]:
     """Build the image, bring everything up beside a simulated clearinghouse, and take it down with its volumes."""
-    project = f"praxis-test-{os.getpid()}"
+    _remove_leftovers()
+    project = f"{PROJECT}{os.getpid()}"
     os.environ |= {"COMPOSE_PROJECT_NAME": project, "PRAXIS_IMAGE": "praxis:test"}
     with TemporaryDirectory(prefix="praxis-clearinghouse-") as folder:
         Path(folder).chmod(0o777)
@@ -104,6 +106,14 @@ def composed() -> Iterator[Composed]:
         compose = DockerCompose(DEPLOY, compose_file_name=["compose.yaml", str(OVERRIDE)], wait=True)
         with compose, _clearinghouse(Path(folder)):
             yield Composed(project, compose)
+
+
+def _remove_leftovers() -> None:
+    """Take down the projects of test processes that are gone."""
+    for found in json.loads(docker("compose", "ls", "--all", "--format", "json").stdout):
+        process = found["Name"].removeprefix(PROJECT)
+        if process != found["Name"] and not Path("/proc", process).exists():
+            docker("compose", "--project-name", found["Name"], "down", "--volumes", seconds=300)
 
 
 @contextmanager
