@@ -1,5 +1,7 @@
-"""Canaries through every door, refused and accepted, with a poisoned event and a failing job: no log, trace, metric,
-subject, header or dead letter knows them; and the search finds what was told on purpose."""
+"""No log, trace, metric, subject, header or dead letter knows a canary that went through every door.
+
+Some doors refuse it, one event about it is poisoned, one job fails at it; and the search finds what was told on purpose.
+"""
 
 from __future__ import annotations
 
