@@ -1,6 +1,6 @@
 """No log, trace, metric, subject, header or dead letter knows a canary that went through every door.
 
-Some doors refuse it, one event about it is poisoned, one job fails at it; and the search finds what was told on purpose.
+Some refuse it, one event about it is poisoned, one job fails at it; and the search finds what was told on purpose.
 """
 
 from __future__ import annotations
