@@ -205,13 +205,25 @@ class Reactions:
             self.aggregates.setdefault(kind.service, {"epoch"}).add(kind.aggregate)
 
     def run(self, session: Session, envelope: Envelope) -> None:
-        """Do what the service does about one event; events of a known aggregate without a reaction pass."""
-        for function in self.functions.get(envelope.type, ()):
+        """Do what the service does about one event; others of a known aggregate pass, also those of a newer release."""
+        functions = self.functions.get(envelope.type, ())
+        if not functions and not is_known(envelope.type):
+            return
+        for function in functions:
             event = message_class(envelope.type)()
             event.ParseFromString(envelope.payload)
             function(session, event)
         if event_type(message_class(envelope.type).DESCRIPTOR).erases:
             subjects.forget(session, envelope.aggregate_id)
+
+
+def is_known(name: str) -> bool:
+    """Tell whether this release has a contract for an event type."""
+    try:
+        message_class(name)
+    except (ImportError, KeyError):
+        return False
+    return True
 
 
 @lru_cache(maxsize=512)

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from google.protobuf.message import DecodeError
 from opentelemetry.trace import SpanKind
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -181,9 +182,6 @@ def _count_failure(runtime: Any, envelope: Envelope, failure: Exception) -> Verd
 
 
 def _bury(session: Session, envelope: Envelope, *, parked: bool, attempts: int, failure: str) -> None:
-    message = events.message_class(envelope.type)()
-    if envelope.payload:
-        message.ParseFromString(envelope.payload)
     headers = {
         "actor": envelope.actor,
         "origin": envelope.origin,
@@ -198,7 +196,7 @@ def _bury(session: Session, envelope: Envelope, *, parked: bool, attempts: int, 
         "epoch": envelope.epoch,
         "version": envelope.version,
         "type": envelope.type,
-        "subject_id": events.subject_of(message),
+        "subject_id": _subject_of(envelope),
         "headers": orjson.dumps(headers),
         "payload": envelope.payload,
         "parked": parked,
@@ -214,6 +212,16 @@ def _block(session: Session, envelope: Envelope, *, blocked: bool) -> None:
     session.execute(
         update(table)
         .where(
+def _subject_of(envelope: Envelope) -> UUID | None:
+    """Return whom an event is about, or nobody where this release cannot read it."""
+    try:
+        message = events.message_class(envelope.type)()
+        message.ParseFromString(envelope.payload)
+        return events.subject_of(message)
+    except (ImportError, KeyError, ValueError, DecodeError):
+        return None
+
+
             table.c.source == envelope.source,
             table.c.aggregate == envelope.aggregate,
             table.c.aggregate_id == envelope.aggregate_id,
