@@ -26,6 +26,7 @@ from praxis.policy.v1 import policy_pb2
 from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis import audit, clock, contracts, events, idempotency, telemetry
 from praxis_chassis.context import Actor, Context
+from praxis_chassis.database import collided
 from praxis_chassis.errors import CallFailed, DomainError, Violation, common_error, is_pending, refuse, status_of
 from praxis_chassis.rpc import Call
 from praxis_chassis.service import Runtime
@@ -309,7 +310,7 @@ class Patience:
         self.attempts += 1
         if isinstance(failure, DomainError):
             return self._pending(failure)
-        if self.attempts >= self.tries or not _collided(failure):
+        if self.attempts >= self.tries or not collided(failure):
             return False
         time.sleep(0.005 * self.attempts)
         return True
@@ -323,12 +324,6 @@ class Patience:
             return False
         time.sleep(0.04)
         return True
-
-
-def _collided(failure: Exception) -> bool:
-    if isinstance(failure, StaleDataError):
-        return True
-    return isinstance(getattr(failure, "orig", None), pg.SerializationFailure | pg.DeadlockDetected)
 
 
 def names_something_new(message: Message) -> bool:

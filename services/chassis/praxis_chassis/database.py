@@ -15,6 +15,7 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 from opentelemetry.trace import SpanKind
+from psycopg import errors as pg
 from sqlalchemy import (
     BigInteger,
     DateTime,
@@ -33,6 +34,7 @@ from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
+from sqlalchemy.orm.exc import StaleDataError
 
 from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis import clock, telemetry
@@ -261,6 +263,13 @@ class Database:
     def close(self) -> None:
         """Give all connections back to the server."""
         self.engine.dispose()
+
+
+def collided(failure: Exception) -> bool:
+    """Tell whether a transaction failed only because of another one, so that the same again may succeed."""
+    if isinstance(failure, StaleDataError):
+        return True
+    return isinstance(getattr(failure, "orig", None), pg.SerializationFailure | pg.DeadlockDetected)
 
 
 def driver_url(url: str) -> str:

@@ -19,10 +19,13 @@ from sqlalchemy.orm import Session
 
 from praxis_chassis import clock, epochs, events, metrics, tables, telemetry
 from praxis_chassis.context import Actor, Context, context_of
+from praxis_chassis.database import collided
 from praxis_chassis.events import Envelope, Reactions
 from praxis_chassis.types import new_id
 
 ATTEMPTS = 5
+# Collisions with other transactions are no fault of the event: they are not counted.
+TRIES = 3
 log = logging.getLogger(__name__)
 
 
@@ -59,11 +62,15 @@ def apply_together(runtime: Any, reactions: Reactions, envelopes: Sequence[Envel
 
 def apply(runtime: Any, reactions: Reactions, envelope: Envelope) -> Verdict:
     """Apply one event in a transaction of its own and count its failures."""
-    try:
-        with runtime.database.transaction(context_for(runtime, envelope)) as session:
-            return _apply_next(session, runtime, reactions, envelope)
-    except Exception as failure:  # noqa: BLE001 - whatever a reaction raises must not stop the other events
-        return _count_failure(runtime, envelope, failure)
+    for attempt in range(1, TRIES + 1):
+        try:
+            with runtime.database.transaction(context_for(runtime, envelope)) as session:
+                return _apply_next(session, runtime, reactions, envelope)
+        except Exception as failure:  # noqa: BLE001 - whatever a reaction raises must not stop the other events
+            if not collided(failure):
+                return _count_failure(runtime, envelope, failure)
+        time.sleep(0.01 * attempt)
+    return Verdict.RETRY
 
 
 def _apply_next(session: Session, runtime: Any, reactions: Reactions, envelope: Envelope) -> Verdict:
