@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 from google.protobuf.message import DecodeError
 from opentelemetry.trace import SpanKind
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -122,18 +122,22 @@ def _run(session: Session, reactions: Reactions, envelope: Envelope) -> None:
 
 def _state_of(session: Session, envelope: Envelope) -> Any:
     table = tables.consumed
-    where = (
-        table.c.source == envelope.source,
-        table.c.aggregate == envelope.aggregate,
-        table.c.aggregate_id == envelope.aggregate_id,
-    )
-    lookup = select(table.c.epoch, table.c.version, table.c.blocked).where(*where).with_for_update()
+    query = select(table.c.epoch, table.c.version, table.c.blocked)
+    lookup = query.where(*_same_aggregate(table, envelope)).with_for_update()
     row = session.execute(lookup).one_or_none()
     if row is None:
         first = insert(table).values(**_identity(envelope), epoch=0, version=0)
         session.execute(first.on_conflict_do_nothing())
         row = session.execute(lookup).one()
     return row
+
+
+def _same_aggregate(table: Any, envelope: Envelope) -> tuple[Any, ...]:
+    return (
+        table.c.source == envelope.source,
+        table.c.aggregate == envelope.aggregate,
+        table.c.aggregate_id == envelope.aggregate_id,
+    )
 
 
 def _identity(envelope: Envelope) -> dict[str, Any]:
@@ -148,13 +152,7 @@ def _identity(envelope: Envelope) -> dict[str, Any]:
 def _advance(session: Session, envelope: Envelope) -> None:
     table = tables.consumed
     session.execute(
-        update(table)
-        .where(
-            table.c.source == envelope.source,
-            table.c.aggregate == envelope.aggregate,
-            table.c.aggregate_id == envelope.aggregate_id,
-        )
-        .values(epoch=envelope.epoch, version=envelope.version)
+        update(table).where(*_same_aggregate(table, envelope)).values(epoch=envelope.epoch, version=envelope.version)
     )
 
 
@@ -214,11 +212,6 @@ def _bury(session: Session, envelope: Envelope, *, parked: bool, attempts: int, 
     session.execute(insert(tables.dead_letters).values(row).on_conflict_do_nothing())
 
 
-def _block(session: Session, envelope: Envelope, *, blocked: bool) -> None:
-    table = tables.consumed
-    session.execute(
-        update(table)
-        .where(
 def _subject_of(envelope: Envelope) -> UUID | None:
     """Return whom an event is about, or nobody where this release cannot read it."""
     try:
@@ -229,33 +222,44 @@ def _subject_of(envelope: Envelope) -> UUID | None:
         return None
 
 
-            table.c.source == envelope.source,
-            table.c.aggregate == envelope.aggregate,
-            table.c.aggregate_id == envelope.aggregate_id,
-        )
-        .values(blocked=blocked)
-    )
+def _block(session: Session, envelope: Envelope, *, blocked: bool) -> None:
+    table = tables.consumed
+    session.execute(update(table).where(*_same_aggregate(table, envelope)).values(blocked=blocked))
 
 
 def replay(runtime: Any, reactions: Reactions, tenant_id: UUID) -> int:
-    """Apply the dead and parked events of a tenant in version order; stop at the first that fails again."""
+    """Apply the dead and parked events of a tenant, each aggregate's in order and until one fails again."""
+    return sum(_replay(runtime, reactions, tenant_id, *aggregate) for aggregate in _blocked(runtime, tenant_id))
+
+
+def _replay(
+    runtime: Any, reactions: Reactions, tenant_id: UUID, source: str, aggregate: str, aggregate_id: UUID
+) -> int:
     applied = 0
-    for source, aggregate, aggregate_id in _blocked(runtime, tenant_id):
+    try:
         for envelope in _buried(runtime, tenant_id, source, aggregate, aggregate_id):
             with runtime.database.transaction(context_for(runtime, envelope)) as session:
-                row = _state_of(session, envelope)
-                if (envelope.epoch, envelope.version) > (row.epoch, row.version):
-                    _run(session, reactions, envelope)
-                letters = tables.dead_letters
-                session.execute(delete(letters).where(letters.c.event_id == envelope.event_id))
-                left = session.execute(
-                    select(func.count()).select_from(letters).where(letters.c.aggregate_id == aggregate_id)
-                ).scalar_one()
-                if not left:
-                    _block(session, envelope, blocked=False)
-                events.store_recorded(session)
+                if not _dig_up(session, reactions, envelope):
+                    break
             applied += 1
+    except Exception as failure:
+        facts = {"source": source, "object_ids": str(aggregate_id), "failure": type(failure).__name__}
+        log.warning("dead letter failed again", extra=facts, exc_info=runtime.verbose)
     return applied
+
+
+def _dig_up(session: Session, reactions: Reactions, envelope: Envelope) -> bool:
+    """Apply a dead letter and throw it away; not one before which another version is missing."""
+    row, letters = _state_of(session, envelope), tables.dead_letters
+    if (envelope.epoch, envelope.version) > (row.epoch, row.version):
+        if not epochs.in_turn(session, envelope, row):
+            return False
+        _run(session, reactions, envelope)
+    session.execute(delete(letters).where(letters.c.event_id == envelope.event_id))
+    if not session.execute(select(letters.c.event_id).where(*_same_aggregate(letters, envelope)).limit(1)).first():
+        _block(session, envelope, blocked=False)
+    events.store_recorded(session)
+    return True
 
 
 def _blocked(runtime: Any, tenant_id: UUID) -> list[Any]:
