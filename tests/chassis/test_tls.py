@@ -223,12 +223,15 @@ def test_a_process_starts_encrypted_or_says_that_it_is_not(platform: Platform, t
         certificates_of(Settings(database_url="-", tls_dir=str(tmp_path)), "billing")
 
 
-def test_half_replaced_files_change_nothing(issue: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_replaced_files_change_nothing_and_are_told_once(
+    issue: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(tls, "LOOK_SECONDS", 0.0)
     mine, other = issue("gateway"), issue("gateway", timedelta(hours=2))
     before = mine.current()
     shutil.copy(other.folder / "key.pem", mine.folder / "key.pem")
-    assert mine.current() is before
+    assert [mine.current() is before for _ in range(3)] == [True] * 3
+    assert [record.message for record in caplog.records] == ["certificate not usable"]
     shutil.copy(other.folder / "cert.pem", mine.folder / "cert.pem")
     assert mine.current() == other.current()
 

@@ -59,7 +59,8 @@ class Certificates:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.lock = folder, threading.Lock()
-        self.looked, self.stamp = time.monotonic(), self._stamp()
+        self.looked = time.monotonic()
+        self.stamp = self.unusable = self._stamp()
         self.material = self._first()
 
     def current(self) -> Material:
@@ -76,7 +77,9 @@ class Certificates:
             try:
                 found = read(self.folder)
             except (OSError, ValueError) as failure:
-                log.warning("certificate not usable", extra={"reason": type(failure).__name__})
+                if stamp != self.unusable:
+                    log.warning("certificate not usable", extra={"reason": type(failure).__name__})
+                self.unusable = stamp
                 return
             self.stamp = stamp
             if found != self.material:
