@@ -193,7 +193,9 @@ class World:
     def _step(self) -> None:
         async def run() -> None:
             if self.relay.log.leader is None:
-                assert await asyncio.to_thread(self.relay.log.lead)
+                # The server may need a moment to see that the dead relay's connection is gone.
+                while not await asyncio.to_thread(self.relay.log.lead):
+                    await asyncio.sleep(0.01)
                 self.relay.compare_at = 0.0
             self.relay.log.swept = 0.0
             await self.relay.step()
