@@ -231,6 +231,7 @@ def test_a_collector_that_is_gone_stops_nothing() -> None:
     assert "sdk True" in said
     assert '"message":"worked"' in said
     assert "Traceback" not in said
+    assert 1 <= said.count("Failed to export") <= 3  # one of each exporter, however often it failed
     assert seconds < 40
 
 

@@ -14,6 +14,7 @@ import orjson
 from praxis_chassis import facts, telemetry
 
 OURS = ("praxis", "__main__")
+COMPLAINT_SECONDS = 60.0
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,24 @@ class Collected(logging.Handler):
         self.logger.emit(found)
 
 
+class Sparing(logging.Filter):
+    """Lets the exporters complain once a minute each; a collector that is gone for an hour is one story, not 7,000."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record passes."""
+        if not record.name.startswith("opentelemetry"):
+            return True
+        due = record.created - self.said.get(record.name, 0.0) >= COMPLAINT_SECONDS
+        if due and record.levelno >= logging.ERROR:
+            self.said[record.name] = record.created
+            return True
+        return False
+
+
 def text_of(record: logging.LogRecord) -> str:
     """Return what a record says; of other people's messages the template's first line, because they quote values."""
     if record.name.startswith(OURS):
@@ -108,6 +127,7 @@ def start_logging(service: str, form: str, level: str) -> None:
     """Send all logs to standard error in one form; libraries speak from WARNING up."""
     writer = logging.StreamHandler(sys.stderr)
     writer.setFormatter(JsonLines(service) if form == "json" else TextLines(service))
+    writer.addFilter(Sparing())
     root = logging.getLogger()
     root.handlers[:] = [writer]
     root.setLevel(logging.WARNING)

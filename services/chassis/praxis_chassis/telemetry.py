@@ -70,6 +70,7 @@ def start(service: str, ratio: float) -> None:
     from praxis_chassis.exporting import Guard
     from praxis_chassis.logs import Collected
 
+    os.environ.setdefault("OTEL_EXPORTER_OTLP_TIMEOUT", "3")  # so long may a collector that is gone hold up our end
     # The instance tells apart the processes of one service; a host's name may be somebody's.
     resource = Resource.create({"service.name": f"praxis-{service}", "service.instance.id": str(new_id())})
     global _kept  # noqa: PLW0603 -- a process has one telemetry, as it has one standard error
