@@ -42,6 +42,7 @@ class Segment(BaseConverter):
 def build_app(contracts: Contracts, door: Door, ready: Callable[[], bool]) -> Flask:
     """Return the application."""
     app = Flask(__name__, static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.converters["segment"] = Segment
     for operation in contracts.operations:
         app.add_url_rule(
@@ -49,7 +50,6 @@ def build_app(contracts: Contracts, door: Door, ready: Callable[[], bool]) -> Fl
             endpoint=f"{operation.full_name} {operation.path}",
             view_func=_view(door, operation),
             methods=[operation.verb.upper()],
-            provide_automatic_options=False,
         )
     add_views(app, contracts, door)
     _add_probes(app, ready)

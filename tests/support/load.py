@@ -98,7 +98,7 @@ class Load:
             if self._stop.wait(max(0.0, due - time.monotonic())):
                 break
             call = chance.choice(self.calls)
-            self._note(line, call, due if self.per_second else time.monotonic(), chance.getrandbits(60))
+            self._note(line, call, time.monotonic(), chance.getrandbits(60))
         line.close()
 
     def _next(self) -> float:

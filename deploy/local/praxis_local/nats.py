@@ -53,6 +53,7 @@ class Nats:
             directory=self.home,
             stop_seconds=10,
             tier=BUS,
+            store=self.home,
         )
 
     def ready(self) -> bool:

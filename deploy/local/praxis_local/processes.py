@@ -38,6 +38,8 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 25.0
     tier: int = APPLICATIONS
+    # Folder of a server that does not recover by itself from a full disk.
+    store: Path | None = None
 
 
 def hold_port(preferred: int) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import threading
 import time
@@ -16,6 +17,7 @@ from praxis_local.processes import APPLICATIONS, Program, StartFailed, launch, s
 FIRST_DELAY, LONGEST_DELAY = 0.5, 15.0
 LOOP_EXITS, LOOP_SECONDS = 5, 60.0
 POLL_SECONDS = 0.05
+LEAST_ROOM = 4 << 20
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Child:
     delay: float = FIRST_DELAY
     restart_at: float | None = None
     failed: bool = False
+    full: bool = False
 
     @property
     def alive(self) -> bool:
@@ -75,6 +78,7 @@ class Supervisor:
         """Look once at every child: note who died, restart whose back-off is over."""
         now = time.monotonic()
         for child in self.children.values():
+            self._look_for_room(child)
             if child.alive or child.failed:
                 continue
             if child.restart_at is None:
@@ -100,6 +104,18 @@ class Supervisor:
         for child in self.children.values():
             child.reader.join(timeout=2)
             child.sink.close()
+
+    def _look_for_room(self, child: Child) -> None:
+        """Tell when a server's disk is full; once there is room again, kill the server, which stays stuck."""
+        if child.program.store is None:
+            return
+        full = shutil.disk_usage(child.program.store).free < LEAST_ROOM
+        if full and not child.full:
+            self.terminal(child.program.name, f"the disk of {child.program.store} is full; make room")
+        elif child.full and not full:
+            self.terminal(child.program.name, "there is room again; starting anew")
+            child.process.kill()
+        child.full = full
 
     def _note_exit(self, child: Child, now: float) -> None:
         if child.process.returncode == 0:
