@@ -122,3 +122,13 @@ def test_a_decision_for_the_claim_as_a_whole_is_spread_over_its_charges(clinic: 
     wait(lambda: clinic.states() == [remittance_pb2.REMITTANCE_STATE_POSTED])
     assert clinic.open_amounts() == {"insurer 1": "0.00", "account": "25.00"}
     clinic.office.prove()
+
+
+def test_a_claim_that_is_held_keeps_its_remittance_from_being_called_posted(clinic: Clinic) -> None:
+    held = replace(decided(clinic), charge=12551)
+    clinic.upload(File((Paid((held,)),)).bytes())
+    wait(lambda: clinic.states() == [remittance_pb2.REMITTANCE_STATE_POSTED_IN_PART])
+    (remittance,) = clinic.desk.tenant.call("ListRemittances", pb.ListRemittancesRequest()).remittances
+    assert (remittance.held_claim_count, remittance.held_amount.amount) == (1, "85.50")
+    assert clinic.open_amounts() == {"insurer 1": "125.50"}
+    clinic.office.prove()

@@ -69,6 +69,19 @@ def rows(practice: Practice, transaction: int = 0) -> Sequence[remittance_pb2.Re
     return reply.remittance_claims
 
 
+def newest(practice: Practice) -> remittance_pb2.Remittance:
+    found: pb.ListRemittancesResponse = practice.tenant.call("ListRemittances", pb.ListRemittancesRequest())
+    return found.remittances[0]
+
+
+def discard(practice: Practice) -> remittance_pb2.Remittance:
+    """Set the newest remittance aside."""
+    remittance = newest(practice)
+    request = pb.DiscardRemittanceRequest(id=remittance.id, etag=remittance.etag, reason="The payer sent it cut off")
+    reply: remittance_pb2.Remittance = practice.tenant.call("DiscardRemittance", request)
+    return reply
+
+
 def ready_events(practice: Practice) -> list[events_pb2.RemittanceReady]:
     return practice.tenant.events(events_pb2.RemittanceReady)  # type: ignore[return-value]
 
@@ -131,7 +144,26 @@ def test_what_billing_refused_is_held(practice: Practice) -> None:
     assert row.state == remittance_pb2.REMITTANCE_CLAIM_STATE_HELD
     assert "REMITTANCE_EXCEEDS_SHARE" in [finding.code for finding in row.findings]
     assert current(practice, claim.id).state == claim_pb2.CLAIM_STATE_ADJUDICATED
+    assert newest(practice).state == remittance_pb2.REMITTANCE_STATE_READY
+    answer(practice, None, event.remittance.id)
+    remittance = newest(practice)
+    assert remittance.state == remittance_pb2.REMITTANCE_STATE_POSTED_IN_PART
+    assert (remittance.held_claim_count, remittance.held_amount.amount) == (1, "105.50")
+
+
+def test_a_payment_that_billing_refused_can_be_discarded(practice: Practice) -> None:
+    claim = sent_claim(practice)
+    data = File((Paid((paid_claim(claim),)),)).bytes()
+    upload(practice, data)
+    (event,) = ready_events(practice)
+    answer(practice, None, event.remittance.id, "REMITTANCE_NOT_SUPPORTED_BY_PAYMENT")
+    answer(practice, event.postings[0], event.remittance.id, "REMITTANCE_NOT_SUPPORTED_BY_PAYMENT")
+    assert newest(practice).state == remittance_pb2.REMITTANCE_STATE_REFUSED
     assert len(practice.tenant.events(events_pb2.RemittanceRefused)) == 1
+    assert discard(practice).state == remittance_pb2.REMITTANCE_STATE_DISCARDED
+    again = upload(practice, data)
+    assert (again.duplicate_of, again.transactions[0].state) == ("", remittance_pb2.REMITTANCE_STATE_READY)
+    assert current(practice, claim.id).paid_amount.amount == "105.50"
 
 
 def test_the_same_file_three_times_has_one_effect(practice: Practice) -> None:
@@ -172,6 +204,54 @@ def test_the_same_payment_with_other_content_is_quarantined(practice: Practice) 
     assert reply.duplicate_of == ""
     assert len(ready_events(practice)) == 1
     assert len(practice.tenant.events(events_pb2.RemittanceQuarantined)) == 1
+
+
+def test_a_file_that_was_cut_off_does_not_keep_the_whole_one_out(practice: Practice) -> None:
+    claim = sent_claim(practice)
+    whole = File((Paid((paid_claim(claim),)),)).bytes()
+    cut = whole[: whole.index(b"PR*2")]
+    (partial,) = upload(practice, cut).transactions
+    assert (partial.state, partial.trace_number) == (remittance_pb2.REMITTANCE_STATE_QUARANTINED, "EFT1")
+    assert [row.state for row in rows(practice)] == [remittance_pb2.REMITTANCE_CLAIM_STATE_HELD]
+    (taken,) = upload(practice, whole).transactions
+    assert taken.state == remittance_pb2.REMITTANCE_STATE_READY
+    assert len(ready_events(practice)) == 1
+
+
+def test_what_is_quarantined_is_never_posted_and_can_be_discarded(practice: Practice) -> None:
+    claim = sent_claim(practice)
+    data = File((Paid((paid_claim(claim),), amount=10551),)).bytes()
+    upload(practice, data)
+    with pytest.raises(Refused) as refused:
+        practice.tenant.call("PostRemittance", pb.PostRemittanceRequest(id=newest(practice).id))
+    assert refused.value.reason == "REMITTANCE_QUARANTINED"
+    gone = discard(practice)
+    assert (gone.state, gone.discard_reason) == (
+        remittance_pb2.REMITTANCE_STATE_DISCARDED,
+        "The payer sent it cut off",
+    )
+    assert len(practice.tenant.events(events_pb2.RemittanceDiscarded)) == 1
+    again = upload(practice, data)
+    assert (again.duplicate_of, again.transactions[0].state) == ("", remittance_pb2.REMITTANCE_STATE_QUARANTINED)
+
+
+def test_an_unmatched_remittance_is_read_anew_once_it_was_discarded(practice: Practice) -> None:
+    data = (SAMPLES / min(path.name for path in SAMPLES.glob("*.edi"))).read_bytes()
+    upload(practice, data)
+    with pytest.raises(Refused) as refused:
+        practice.tenant.call("PostRemittance", pb.PostRemittanceRequest(id=newest(practice).id))
+    assert refused.value.reason == "REMITTANCE_UNMATCHED"
+    assert "?" not in str(refused.value)
+    discard(practice)
+    again = upload(practice, data)
+    assert (again.duplicate_of, again.transactions[0].state) == ("", remittance_pb2.REMITTANCE_STATE_UNMATCHED)
+
+
+def test_what_waits_for_billing_cannot_be_discarded(practice: Practice) -> None:
+    upload(practice, File((Paid((paid_claim(sent_claim(practice)),)),)).bytes())
+    with pytest.raises(Refused) as refused:
+        discard(practice)
+    assert refused.value.reason == "REMITTANCE_NOT_DISCARDABLE"
 
 
 def test_a_transaction_out_of_balance_is_quarantined_and_its_neighbor_is_not(practice: Practice) -> None:

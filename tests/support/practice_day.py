@@ -279,6 +279,9 @@ def claims(day: Day, patient: str, encounter: Json) -> None:
     waiting = day.api.until(path, lambda reply: reply["state"] == "awaiting_approval")
     day.make(f"{path}:post", {}, waiting["etag"])
     day.api.until(path, lambda reply: reply["state"] == "posted")
+    cut = day.api.upload("/v1/remittanceFiles", remittance(claim, amount=1), "application/edi-x12")
+    kept = day.api.get("/v1/remittances", remittance_file_id=cut["id"])["remittances"][0]
+    day.make(f"/v1/remittances/{kept['id']}:discard", {"reason": day.mark}, kept["etag"])
     day.api.get("/v1/diagnosisCodes", query="J06")
     day.api.get("/v1/diagnosisCodes/J06.9")
 
@@ -310,8 +313,8 @@ def claim_of(day: Day, encounter: str) -> Json:
     return dict(day.api.until("/v1/claims", settled, encounter_id=encounter)["claims"][0])
 
 
-def remittance(claim: Json) -> bytes:
-    """Return a file in which the payer pays every line as charged."""
+def remittance(claim: Json, amount: int | None = None) -> bytes:
+    """Return a file in which the payer pays every line as charged, and pays that unless another amount is told."""
     service_day = claim["service_from_date"].replace("-", "")
     lines = tuple(
         PaidLine(
@@ -324,8 +327,8 @@ def remittance(claim: Json) -> bytes:
         for line in claim["lines"]
     )
     total = cents(claim["charge_amount"])
-    paid = PaidClaim(claim["claim_number"], total, total, lines)
-    return File((Paid((paid,), payer_id="MDWLK01"),)).bytes()
+    paid = PaidClaim(claim["claim_number"], total, total, lines, patient="")
+    return File((Paid((paid,), payer_id="MDWLK01", amount=amount),)).bytes()
 
 
 def reports(day: Day) -> None:

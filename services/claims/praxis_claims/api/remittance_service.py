@@ -68,3 +68,11 @@ class RemittanceService:
         remittance = remittances.approve(call.session, request)
         call.session.flush()
         return REMITTANCE.message(remittance)
+
+    @command
+    def DiscardRemittance(
+        self, request: remittance_service_pb2.DiscardRemittanceRequest, call: Call
+    ) -> remittance_pb2.Remittance:
+        remittance = remittances.discard(call.session, request)
+        call.session.flush()
+        return REMITTANCE.message(remittance)

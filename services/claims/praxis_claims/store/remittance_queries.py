@@ -20,6 +20,7 @@ DECIDED = (
     remittance_pb2.REMITTANCE_CLAIM_STATE_PROPOSED,
     remittance_pb2.REMITTANCE_CLAIM_STATE_POSTED,
 )
+NEVER_POSTED = (remittance_pb2.REMITTANCE_STATE_QUARANTINED, remittance_pb2.REMITTANCE_STATE_DISCARDED)
 # Lookups by id lists go in steps, because a statement takes 65,535 parameters.
 STEP = 10_000
 
@@ -31,9 +32,11 @@ def take_turn(session: Session) -> None:
 
 
 def first_upload(session: Session, content_sha256: str) -> RemittanceFile | None:
-    """Return the first upload of the same content."""
+    """Return the first upload of the same content, unless people discarded all that was in it."""
     query = select(RemittanceFile).where(
-        RemittanceFile.content_sha256 == content_sha256, RemittanceFile.duplicate_of.is_(None)
+        RemittanceFile.content_sha256 == content_sha256,
+        RemittanceFile.duplicate_of.is_(None),
+        RemittanceFile.discarded.is_(False),
     )
     return session.scalar(query)
 
@@ -44,6 +47,12 @@ def remittances_of(session: Session, file_id: UUID) -> list[Remittance]:
     return list(session.scalars(query.order_by(Remittance.position)))
 
 
+def rows_of(session: Session, remittance_id: UUID) -> list[RemittanceClaim]:
+    """Return the claims of a remittance in the order of the file."""
+    query = select(RemittanceClaim).where(RemittanceClaim.remittance_id == remittance_id)
+    return list(session.scalars(query.order_by(RemittanceClaim.position)))
+
+
 def row_states(session: Session, remittance_id: UUID) -> set[int]:
     """Return the states that the claims of a remittance are in."""
     query = select(RemittanceClaim.state).where(RemittanceClaim.remittance_id == remittance_id)
@@ -51,8 +60,9 @@ def row_states(session: Session, remittance_id: UUID) -> set[int]:
 
 
 def same_payment(session: Session, remittance: Remittance) -> UUID | None:
-    """Return an earlier remittance that claims to be the same payment."""
+    """Return an earlier remittance that claims to be the same payment, apart from what will never be posted."""
     query = select(Remittance.id).where(
+        Remittance.state.not_in(NEVER_POSTED),
         Remittance.trace_number == remittance.trace_number,
         Remittance.payer_identifier == remittance.payer_identifier,
         Remittance.payee_identifier == remittance.payee_identifier,

@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Date, DateTime, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Date,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -26,15 +37,17 @@ class RemittanceFile(Tenanted, Base):
     content_sha256: Mapped[str] = mapped_column(Text)
     duplicate_of: Mapped[UUID | None]
     file_id: Mapped[UUID]
+    # True once all remittances in it are discarded: the same content is then read anew.
+    discarded: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     create_time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
     __table_args__ = (
         Index(
-            "uq_remittance_files_first",
+            "uq_remittance_files_counting",
             "tenant_id",
             "content_sha256",
             unique=True,
-            postgresql_where="duplicate_of IS NULL",
+            postgresql_where="duplicate_of IS NULL AND NOT discarded",
         ),
     )
 
@@ -74,6 +87,12 @@ class Remittance(Aggregate, Base):
     provider_adjustments: Mapped[list[remittance_pb2.ProviderAdjustment]] = messages_column(
         remittance_pb2.ProviderAdjustment
     )
+    held_claim_count: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    held_amount_minor: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    held_amount = money("held_amount_minor")
+    # True once billing wrote the payment itself, whatever became of its claims.
+    payment_posted: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    discard_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
 
     __table_args__ = (
         UniqueConstraint("tenant_id", "remittance_file_id", "position", name="uq_remittances_position"),

@@ -89,7 +89,8 @@ def _was_seen(session: Session, remittance: Remittance) -> bool:
         return False
     text = (
         f"Payment {remittance.trace_number} of {remittance.payer_name} was received before with other content. "
-        "Compare the two, because payers reuse numbers and also send corrections."
+        "Compare the two, because payers reuse numbers and also send corrections. To take this one instead, discard "
+        "the earlier one, which is possible as long as nothing of it was posted, and upload this file again."
     )
     seen = Finding(Level.FATAL, "PAYMENT_SEEN_BEFORE", 0, "TRN02", text)
     remittance.findings = [messages.finding(seen), *remittance.findings]

@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 
 from praxis.claims.v1 import events_pb2, remittance_pb2
 from praxis_chassis.events import record
-from praxis_chassis.types import Money
 from praxis_claims.store import remittance_queries as queries
 from praxis_claims.store.models import Claim, Payer, Remittance, RemittanceClaim
 from praxis_claims.usecases import remittance_messages as messages
 
 CLAIMS_PER_PART = 200
 MATCHED = remittance_pb2.REMITTANCE_CLAIM_STATE_MATCHED
+HELD = remittance_pb2.REMITTANCE_CLAIM_STATE_HELD
+UNMATCHED = remittance_pb2.REMITTANCE_CLAIM_STATE_UNMATCHED
 PROPOSED = remittance_pb2.REMITTANCE_CLAIM_STATE_PROPOSED
 
 
@@ -32,16 +33,21 @@ def start(session: Session, remittance: Remittance, payer: Payer | None, rows: S
 
 def propose(session: Session, remittance: Remittance, rows: Sequence[RemittanceClaim]) -> None:
     """Ask billing to post what can be posted; the rest is named as held money."""
-    ready = [row for row in rows if row.state == MATCHED]
+    # What is taken back comes first: the payment may need its money for the claims in the parts that follow.
+    ready = sorted((row for row in rows if row.state == MATCHED), key=lambda row: row.reverses_id is None)
     claims = queries.locked_claims(session, {row.claim_id for row in ready if row.claim_id})
     parts = [ready[start : start + CLAIMS_PER_PART] for start in range(0, len(ready), CLAIMS_PER_PART)] or [[]]
-    held = sum(row.paid_amount_minor for row in rows if row.state != MATCHED)
+    kept_back = [
+        row for row in rows if row.state in (HELD, UNMATCHED) or (row.state != MATCHED and row.paid_amount_minor)
+    ]
+    remittance.held_claim_count = len(kept_back)
+    remittance.held_amount_minor = sum(row.paid_amount_minor for row in kept_back)
     remittance.state = remittance_pb2.REMITTANCE_STATE_READY
     for number, part in enumerate(parts, 1):
         whole: dict[str, object] = {}
         if number == 1:
             whole["provider_adjustments"] = remittance.provider_adjustments
-            whole["held_amount"] = Money(remittance.currency_code, held)
+            whole["held_amount"] = remittance.held_amount
         asked = [_posting(row, claims[_known(row.claim_id)]) for row in part]
         record(
             session,

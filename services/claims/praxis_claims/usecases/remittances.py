@@ -27,7 +27,14 @@ from praxis_claims.usecases import progress, remittance_entry, remittance_postin
 from praxis_claims.usecases import remittance_messages as messages
 
 LARGEST_MEGABYTES = 25
+POSTED_IN_PART = remittance_pb2.REMITTANCE_STATE_POSTED_IN_PART
 REFUSED = remittance_pb2.REMITTANCE_STATE_REFUSED
+DISCARDED = remittance_pb2.REMITTANCE_STATE_DISCARDED
+DISCARDABLE = (
+    remittance_pb2.REMITTANCE_STATE_QUARANTINED,
+    remittance_pb2.REMITTANCE_STATE_UNMATCHED,
+    REFUSED,
+)
 
 
 # ── taking files in ───────────────────────────────────────────────────────────────────────────────────
@@ -127,13 +134,38 @@ def _transaction(remittance: Remittance) -> remittance_pb2.RemittanceTransaction
 def approve(session: Session, request: remittance_service_pb2.PostRemittanceRequest) -> Remittance:
     """Have a remittance posted that waited for a person."""
     remittance = fetch(session, Remittance, request.id, lock=True, etag=request.etag)
+    if remittance.state == remittance_pb2.REMITTANCE_STATE_QUARANTINED:
+        raise DomainError(errors_pb2.ERROR_REASON_REMITTANCE_QUARANTINED)
+    if remittance.state == remittance_pb2.REMITTANCE_STATE_UNMATCHED:
+        identifier = remittance.payer_identifier or remittance.payer_name
+        raise DomainError(errors_pb2.ERROR_REASON_REMITTANCE_UNMATCHED, identifier=identifier)
     if remittance.state != remittance_pb2.REMITTANCE_STATE_AWAITING_APPROVAL:
-        state = remittance_pb2.RemittanceState.Name(remittance.state)  # type: ignore[arg-type]
-        word = state.removeprefix("REMITTANCE_STATE_").lower()
-        raise DomainError(errors_pb2.ERROR_REASON_REMITTANCE_STATE, state=word)
-    rows = _rows(session, remittance)
+        raise DomainError(errors_pb2.ERROR_REASON_REMITTANCE_STATE, state=_word(remittance))
+    rows = queries.rows_of(session, remittance.id)
     remittance_postings.propose(session, remittance, rows)
     return remittance
+
+
+def discard(session: Session, request: remittance_service_pb2.DiscardRemittanceRequest) -> Remittance:
+    """Set a remittance aside of which nothing was posted, so that its payment and its file may come again."""
+    queries.take_turn(session)
+    remittance = fetch(session, Remittance, request.id, lock=True, etag=request.etag)
+    if remittance.state not in DISCARDABLE:
+        raise DomainError(errors_pb2.ERROR_REASON_REMITTANCE_NOT_DISCARDABLE, state=_word(remittance))
+    remittance.state, remittance.discard_reason = DISCARDED, request.reason
+    for row in queries.rows_of(session, remittance.id):
+        row.state = remittance_pb2.REMITTANCE_CLAIM_STATE_DISCARDED
+        row.reverses_id = None
+    session.flush()
+    upload = fetch(session, RemittanceFile, str(remittance.remittance_file_id), lock=True)
+    upload.discarded = all(other.state == DISCARDED for other in queries.remittances_of(session, upload.id))
+    record(session, events_pb2.RemittanceDiscarded, remittance)
+    return remittance
+
+
+def _word(remittance: Remittance) -> str:
+    state = remittance_pb2.RemittanceState.Name(remittance.state)  # type: ignore[arg-type]
+    return state.removeprefix("REMITTANCE_STATE_").lower().replace("_", " ")
 
 
 def note_applied(session: Session, posting: ledger_pb2.RemittancePosting) -> None:
@@ -144,7 +176,9 @@ def note_applied(session: Session, posting: ledger_pb2.RemittancePosting) -> Non
         row.state = remittance_pb2.REMITTANCE_CLAIM_STATE_POSTED
         for claim in queries.locked_claims(session, {row.claim_id} if row.claim_id else ()).values():
             progress.mark_posted(session, claim, row.remittance_id)
-    _finish(session, remittance, paid=row is None)
+    if row is None and remittance is not None:
+        remittance.payment_posted = True
+    _finish(session, remittance)
 
 
 def note_refused(session: Session, posting: ledger_pb2.RemittancePosting) -> None:
@@ -159,23 +193,22 @@ def note_refused(session: Session, posting: ledger_pb2.RemittancePosting) -> Non
         row.state = remittance_pb2.REMITTANCE_CLAIM_STATE_HELD
         row.reverses_id = None
         row.findings = [*row.findings, _refusal(posting, Level.ERROR)]
+        if remittance is not None:
+            remittance.held_claim_count += 1
+            remittance.held_amount_minor += row.paid_amount_minor
         _finish(session, remittance)
 
 
-def _finish(session: Session, remittance: Remittance | None, *, paid: bool = False) -> None:
-    """Close a remittance once billing answered for every claim that was proposed."""
+def _finish(session: Session, remittance: Remittance | None) -> None:
+    """Close a remittance once billing answered for its payment and for every claim that was proposed."""
     if remittance is None or remittance.state != remittance_pb2.REMITTANCE_STATE_READY:
         return
     session.flush()
-    states = queries.row_states(session, remittance.id)
-    if remittance_postings.PROPOSED in states:
+    if not remittance.payment_posted or remittance_postings.PROPOSED in queries.row_states(session, remittance.id):
         return
-    if paid or remittance_pb2.REMITTANCE_CLAIM_STATE_POSTED in states:
-        remittance.state = remittance_pb2.REMITTANCE_STATE_POSTED
-        record(session, events_pb2.RemittancePosted, remittance)
-    else:
-        remittance.state = REFUSED
-        record(session, events_pb2.RemittanceRefused, remittance)
+    in_part = remittance.held_claim_count > 0
+    remittance.state = POSTED_IN_PART if in_part else remittance_pb2.REMITTANCE_STATE_POSTED
+    record(session, events_pb2.RemittancePosted, remittance)
 
 
 def _refusal(posting: ledger_pb2.RemittancePosting, level: Level) -> remittance_pb2.RemittanceFinding:
@@ -192,8 +225,3 @@ def _row(session: Session, posting: ledger_pb2.RemittancePosting) -> RemittanceC
     if not posting.remittance_claim_id:
         return None
     return session.scalar(select(RemittanceClaim).where(RemittanceClaim.id == UUID(posting.remittance_claim_id)))
-
-
-def _rows(session: Session, remittance: Remittance) -> list[RemittanceClaim]:
-    query = select(RemittanceClaim).where(RemittanceClaim.remittance_id == remittance.id)
-    return list(session.scalars(query.order_by(RemittanceClaim.position)))
