@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from billing.practice import TODAY, Practice, open_amounts, usd
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from praxis.billing.v1 import (
     account_pb2,
@@ -17,6 +21,7 @@ from praxis.billing.v1 import (
     payment_pb2,
     payment_service_pb2,
 )
+from praxis_billing.store.models import Payment, Share
 from praxis_chassis.testing import Refused, ServiceUnderTest
 
 
@@ -238,3 +243,30 @@ def test_payments_at_the_same_moment_never_pay_a_share_twice(practice: Practice)
     assert open_amounts(practice.read(posted)) == {"account": "0.00"}
     assert practice.balance(account.id).balance.amount == "-80.00"
     practice.prove()
+
+
+def test_whoever_takes_uses_back_waits_for_the_payment_before_it_locks_shares(practice: Practice) -> None:
+    patient = practice.human()
+    posted = practice.post(patient, "99213")
+    share = UUID(posted.charges[0].shares[0].id)
+    payment = practice.pay(practice.account_of(patient).id, "60.00")
+    request = encounter_service_pb2.ReverseEncounterRequest(id=posted.id, etag=posted.etag, reason="wrong patient")
+    with ThreadPoolExecutor(1) as desk:
+        with practice.tenant.session() as session:
+            # What allocating does: the payment first, then the share that somebody wants to free meanwhile.
+            session.execute(select(Payment.id).where(Payment.id == UUID(payment.id)).with_for_update())
+            reversing = desk.submit(practice.tenant.call, "ReverseEncounter", request)
+            wait_for_a_waiter(session)
+            session.execute(select(Share.id).where(Share.id == share).with_for_update(nowait=True))
+        reversing.result(timeout=20)
+    assert practice.balance(practice.account_of(patient).id).balance.amount == "-60.00"
+    practice.prove()
+
+
+def wait_for_a_waiter(session: Session) -> None:
+    """Return once another transaction waits for one of this one's locks."""
+    query = text("SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+    deadline = time.monotonic() + 20
+    while not session.execute(query).scalar():
+        assert time.monotonic() < deadline
+        session.execute(text("SELECT pg_sleep(0.02), pg_stat_clear_snapshot()"))

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from praxis.billing.v1 import catalog_pb2, encounter_pb2
 from praxis_billing.store.models import (
     Account,
+    Allocation,
     CatalogItem,
     CoverageCopy,
     Encounter,
@@ -23,6 +24,7 @@ from praxis_billing.store.models import (
     PartyCopy,
     PatientCopy,
     PayerCopy,
+    Payment,
     PracticeCopy,
     ResponsibilityCopy,
     Share,
@@ -147,6 +149,18 @@ def accounts(party_id: str, patient_id: str, words: str, day: date) -> Select[Ac
         named = select(PartyCopy.id).where(PartyCopy.display_name.icontains(words, autoescape=True))
         query = query.where(or_(Account.number.istartswith(words, autoescape=True), Account.party_id.in_(named)))
     return query
+
+
+def lock_payments_for(session: Session, encounter_ids: Collection[UUID], remittance_id: UUID | None = None) -> None:
+    """Lock the payments that encounters' shares were paid with, and that of a remittance.
+
+    Whoever moves money locks payments first, in the order of their ids, then encounters, then shares.
+    """
+    shares = select(Share.id).where(Share.encounter_id.in_(encounter_ids))
+    used = set(session.scalars(select(Allocation.payment_id).where(Allocation.share_id.in_(shares))))
+    if remittance_id is not None:
+        used |= set(session.scalars(select(Payment.id).where(Payment.remittance_id == remittance_id)))
+    session.execute(select(Payment.id).where(Payment.id.in_(used)).order_by(Payment.id).with_for_update())
 
 
 def display_names(session: Session, party_ids: Iterable[UUID]) -> dict[UUID, str]:

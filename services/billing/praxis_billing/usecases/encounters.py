@@ -28,7 +28,7 @@ from praxis_billing.usecases.checkout import Priced, Setting, priced_charges, se
 from praxis_billing.usecases.ledger import Heading, lock_shares, post
 from praxis_billing.usecases.shares import new_share, share_for
 from praxis_chassis import clock
-from praxis_chassis.database import fetch
+from praxis_chassis.database import fetch, uuid_of
 from praxis_chassis.errors import DomainError, not_found
 from praxis_chassis.events import record
 from praxis_chassis.mapping import read_date, read_money
@@ -148,6 +148,7 @@ def _tax_minor(tax: encounter_pb2.TaxLine) -> int:
 
 def reverse(session: Session, request: encounter_service_pb2.ReverseEncounterRequest) -> Encounter:
     """Take the charges back; what accounts paid becomes unapplied, what an insurer paid must be taken back before."""
+    queries.lock_payments_for(session, [uuid_of(request.id)])
     encounter = take(session, Encounter, request.id, request.etag)
     if encounter.state == encounter_pb2.ENCOUNTER_STATE_REVERSED:
         raise DomainError(errors_pb2.ERROR_REASON_ENCOUNTER_ALREADY_REVERSED, number=encounter.number)

@@ -13,6 +13,7 @@ from praxis.claims.v1 import events_pb2 as claims_events
 from praxis.claims.v1 import remittance_pb2
 from praxis_billing.rules.chart import LedgerCode
 from praxis_billing.rules.ledger import Line
+from praxis_billing.store import queries
 from praxis_billing.store.mappings import ALLOCATION
 from praxis_billing.store.models import Allocation, Payment, RemittancePosting
 from praxis_billing.usecases import civil_dates, claim_postings, payments
@@ -31,6 +32,8 @@ METHODS = {
 
 def absorb(session: Session, event: claims_events.RemittanceReady) -> None:
     """Post one part of a remittance; a claim that cannot be posted is refused and does not stop the others."""
+    encounters = {UUID(posting.encounter_id) for posting in event.postings if posting.encounter_id}
+    queries.lock_payments_for(session, encounters, UUID(event.remittance.id))
     payment = _payment(session, event)
     known = {row.id for row in payment.allocations} if payment else set()
     reversal = remittance_pb2.CLAIM_POSTING_KIND_REVERSAL
