@@ -57,6 +57,7 @@ class Launcher:
     options: Options
     progress: Progress = field(default_factory=Progress)
     stopping: threading.Event = field(default_factory=threading.Event)
+    interrupted: bool = False
 
     def __post_init__(self) -> None:
         self.home = Home(self.options.home)
@@ -81,8 +82,9 @@ class Launcher:
             self._go_down()
 
     def _interrupt(self, _number: int, _frame: object) -> None:
-        if not self.stopping.is_set():
-            self.stopping.set()
+        # No Event here: the signal may have come while this very thread holds the Event's lock.
+        if not self.interrupted:
+            self.interrupted = True
             raise KeyboardInterrupt
 
     def _come_up(self) -> None:
@@ -242,6 +244,7 @@ class Launcher:
         self.progress.box("Praxis is ready", lines)
 
     def _go_down(self) -> None:
+        self.stopping.set()
         if self.supervisor.children:
             self.progress.say("Stopping …")
         self.supervisor.stop()

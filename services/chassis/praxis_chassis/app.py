@@ -7,9 +7,9 @@ import json
 import logging
 import signal
 import sys
-import threading
 from dataclasses import asdict
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 from uuid import UUID
@@ -120,24 +120,26 @@ def _shown(values: dict[str, Any]) -> dict[str, Any]:
 
 def run_process(runtime: Runtime, *, serve: bool, work: bool) -> int:
     """Serve or work until a signal asks to stop; then drain."""
-    asked = threading.Event()
+    # A signal may interrupt the very wait for it: an Event would then wait for its own lock, a SimpleQueue does not.
+    asked: SimpleQueue[int] = SimpleQueue()
+    draining = False
 
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        asked.set()
+    def ask(number: int, _frame: FrameType | None) -> None:
+        nonlocal draining
+        draining = True
+        asked.put(number)
 
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
     server = Server(runtime) if serve else None
     worker = _worker(runtime) if work else None
-    probes = Probes(
-        runtime.settings.probe_listen, lambda: {"state": "draining"} if asked.is_set() else readiness(runtime)
-    )
+    probes = Probes(runtime.settings.probe_listen, lambda: {"state": "draining"} if draining else readiness(runtime))
     probes.start()
     if server:
         server.start()
     if worker:
         worker.start()
-    asked.wait()
+    asked.get()
     if server:
         server.drain()
     if worker:
