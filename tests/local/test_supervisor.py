@@ -174,10 +174,9 @@ def test_a_program_that_was_asked_to_stop_is_started_again_without_counting_as_a
 ) -> None:
     ends_well = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(0)); print('on', flush=True)"
     keeper.start(python("clinic", f"{ends_well}; time.sleep(600)"), lambda: True)
-    for _ in range(module.LOOP_EXITS + 1):
+    for start in range(1, module.LOOP_EXITS + 2):
         first = keeper.children["clinic"].process.pid
-        assert wait_until(lambda: bool(keeper.children["clinic"].sink.tail()), 10)
-        time.sleep(0.2)
+        assert wait_until(lambda start=start: keeper.children["clinic"].sink.tail().count("on") == start, 20)
         os.kill(first, signal.SIGTERM)
         assert watched(keeper, 10, lambda first=first: keeper.children["clinic"].process.pid != first)
     assert not keeper.children["clinic"].failed
