@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from billing.practice import TODAY, Practice, amounts, pays, usd
@@ -116,6 +117,19 @@ def test_a_price_by_hand_needs_its_permission(practice: Practice) -> None:
         practice.tenant.call("CreateEncounter", request, permissions=["billing.encounters.post"])
     assert refused.value.reason == "PRICE_NEEDS_PERMISSION"
     assert practice.tenant.call("CreateEncounter", request).total.amount == "75.00"
+
+
+@pytest.mark.parametrize("discount", [{"discount_basis_points": 10_000}, {"discount": usd("5.00")}])
+def test_a_discount_needs_its_permission(practice: Practice, discount: dict[str, Any]) -> None:
+    charge = encounter_pb2.Charge(procedure_code="99213", **discount)
+    encounter = practice.encounter(practice.human(), charges=[charge])
+    request = encounter_service_pb2.CreateEncounterRequest(encounter=encounter)
+    for others in (["billing.encounters.post"], ["billing.encounters.post", "billing.encounters.reprice"]):
+        with pytest.raises(Refused) as refused:
+            practice.tenant.call("CreateEncounter", request, permissions=others)
+        assert refused.value.reason == "DISCOUNT_NEEDS_PERMISSION"
+    allowed = ["billing.encounters.post", "billing.encounters.discount"]
+    assert practice.tenant.call("CreateEncounter", request, permissions=allowed).total.amount in {"0.00", "95.00"}
 
 
 def test_a_preview_prices_without_posting(practice: Practice) -> None:

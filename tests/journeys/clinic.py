@@ -141,13 +141,15 @@ class Clinic:
         self.paths.append(f"/v1/appointments/{booked['id']}")
         return booked
 
-    def encounter(self, patient_id: str, desk: Desk, charges: Sequence[Json], **more: Any) -> Json:
+    def encounter(
+        self, patient_id: str, desk: Desk, charges: Sequence[Json], by: str = "front_desk", **more: Any
+    ) -> Json:
         """Check a patient out with charges of today."""
         body = {
             "patient_id": patient_id, "service_date": self.today.isoformat(), "location_id": desk.location_id,
             "rendering_practitioner_id": desk.practitioner_id, "charges": list(charges), **more,
         }  # fmt: skip
-        posted = self.front_desk.post("/v1/encounters", body, name=coined("encounter"))
+        posted = self.users[by].post("/v1/encounters", body, name=coined("encounter"))
         self.paths.append(f"/v1/encounters/{posted['id']}")
         return posted
 

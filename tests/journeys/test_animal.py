@@ -52,9 +52,12 @@ def register(clinic: Clinic) -> tuple[Json, list[str]]:
 
 
 def check_out(clinic: Clinic, patient_id: str, visit: Json) -> Json:
-    """Charge an examination with a discount and a product; each is taxed by its class."""
+    """Charge an examination with a discount, which only some may give, and a product; each is taxed by its class."""
     charges = [clinic.item("EXAM", discount_basis_points=1000), clinic.item("PROD-FLEA", units="3")]
-    encounter = clinic.encounter(patient_id, clinic.first_desk, charges, visit_id=visit["id"])
+    more = {"visit_id": visit["id"]}
+    problem = clinic.front_desk.refusal(lambda: clinic.encounter(patient_id, clinic.first_desk, charges, **more))
+    assert (problem.status, problem.code) == (403, "DISCOUNT_NEEDS_PERMISSION")
+    encounter = clinic.encounter(patient_id, clinic.first_desk, charges, by="biller", **more)
     exam, tablets = encounter["charges"]
     assert [amount(exam[part]) for part in ("gross", "discount", "tax", "total")] == [
         Decimal("68.00"), Decimal("6.80"), Decimal("2.75"), Decimal("63.95"),

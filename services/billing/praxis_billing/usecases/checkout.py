@@ -25,6 +25,7 @@ from praxis_chassis.types import Money
 
 LARGEST_CHARGE_MINOR = 10**11
 PRICING_PERMISSION = "billing.encounters.reprice"
+DISCOUNT_PERMISSION = "billing.encounters.discount"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def _charge(session: Session, asked: encounter_pb2.Charge, setting: Setting, pla
     rates = queries.tax_rates(
         session, item.tax_class, setting.patient.sector, setting.location.id, setting.service_date
     )
-    discount = _discount(asked, setting, path)
+    discount = _discount(session, asked, setting, path)
     figures = price(
         unit_price,
         units,
@@ -146,7 +147,10 @@ def _units(asked: encounter_pb2.Charge, path: str) -> Decimal:
     return Decimal(1) if units is None else units
 
 
-def _discount(asked: encounter_pb2.Charge, setting: Setting, path: str) -> Money | None:
+def _discount(session: Session, asked: encounter_pb2.Charge, setting: Setting, path: str) -> Money | None:
+    given = asked.HasField("discount") or asked.discount_basis_points
+    if given and DISCOUNT_PERMISSION not in context_of(session).permissions:
+        raise DomainError(errors_pb2.ERROR_REASON_DISCOUNT_NEEDS_PERMISSION, permission=DISCOUNT_PERMISSION)
     if not asked.HasField("discount"):
         return None
     discount = _in_currency(read_money(asked.discount, f"{path}.discount"), setting)
