@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from uuid import UUID
 
 import grpc
 import pytest
@@ -40,6 +41,23 @@ def test_a_repeated_request_is_answered_again_and_done_once(patients: ServiceUnd
     tenant = patients.tenant()
     assert create(tenant, key="k-1") == create(tenant, key="k-1")
     assert len(tenant.events(events_pb2.PracticeCreated)) == 1
+
+
+def test_who_gets_an_answer_again_is_written_down_with_whom_it_shows(patients: ServiceUnderTest) -> None:
+    tenant = patients.tenant()
+    patient = patient_pb2.Patient()
+    patient.human.name.family, patient.human.birth_date = "Harper", "1980-02-03"
+    patient.human.name.given.append("Ada")
+    request = patient_service_pb2.RegisterPatientRequest(patient=patient)
+    first, again = (tenant.call("RegisterPatient", request, key="k-2") for _ in range(2))
+    assert first == again
+    with tenant.session() as session:
+        written = session.execute(
+            select(tables.audit.c.outcome, tables.audit.c.patient_ids).order_by(tables.audit.c.id)
+        )
+        rows = [tuple(row) for row in written]
+    assert [outcome for outcome, _ in rows] == ["ok", "replayed"]
+    assert UUID(first.patient.id) in rows[1][1] == rows[0][1]
 
 
 def test_a_key_belongs_to_one_request(patients: ServiceUnderTest) -> None:

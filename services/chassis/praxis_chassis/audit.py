@@ -23,7 +23,7 @@ SEALED_FIELDS = ("id", "at", "actor", "action", "class", "resource", "patient_id
 
 def write(session: Session, context: Context, action: str, policy: Any, outcome: str = "ok") -> None:
     """Write the row of one call; RPCs on reference data leave none unless they were denied."""
-    if policy.audit_class == policy_pb2.AUDIT_CLASS_NONE and outcome == "ok":
+    if policy.audit_class == policy_pb2.AUDIT_CLASS_NONE and outcome != "denied":
         return
     if context.tenant_id is None:
         return

@@ -20,6 +20,7 @@ from opentelemetry.trace import SpanKind
 from psycopg import errors as pg
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from praxis.policy.v1 import policy_pb2
@@ -241,9 +242,7 @@ class Boundary:
         keyed = bool(changes and context.idempotency_key and context.tenant_id)
         with self.runtime.database.transaction(context, durable=changes) as session:
             if keyed and (stored := idempotency.claim(session, context, method.full_name, request)) is not None:
-                message = method.reply()
-                message.ParseFromString(stored)
-                return Reply(message, replayed=True)
+                return self._replayed(session, method, context, stored)
             message = method.function(request, Call(session, context, fetched))
             events.store_recorded(session)
             context.subjects.update(patients_in(method.policy.patient_field, request, message))
@@ -251,6 +250,14 @@ class Boundary:
                 idempotency.store(session, context, message)
             audit.write(session, context, method.full_name, method.policy)
         return Reply(message)
+
+    def _replayed(self, session: Session, method: Method, context: Context, stored: idempotency.Stored) -> Reply:
+        """Give the first answer again; who reads it a second time sees it, so that this is written down too."""
+        message = method.reply()
+        message.ParseFromString(stored.reply)
+        context.subjects.update(stored.subject_ids)
+        audit.write(session, context, method.full_name, method.policy, outcome="replayed")
+        return Reply(message, replayed=True)
 
     def _failed(self, failure: Exception, method: Method, locale: str) -> CallFailed:
         refusal = as_refusal(failure, self.runtime.service.constraints, method.policy.resource)

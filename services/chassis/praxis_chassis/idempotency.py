@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from google.protobuf.message import Message
 from sqlalchemy import delete, select, update
@@ -19,6 +21,14 @@ from praxis_chassis.errors import common_error
 KEPT = timedelta(days=7)
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An answer that was given before, and the patients that it is about."""
+
+    reply: bytes
+    subject_ids: list[UUID]
+
+
 def request_hash(method: str, request: Message) -> bytes:
     """Return what tells two requests apart: the method and the body, without the key itself."""
     copy = type(request)()
@@ -28,7 +38,7 @@ def request_hash(method: str, request: Message) -> bytes:
     return hashlib.sha256(method.encode() + b"\0" + copy.SerializeToString(deterministic=True)).digest()
 
 
-def claim(session: Session, context: Context, method: str, request: Message) -> bytes | None:
+def claim(session: Session, context: Context, method: str, request: Message) -> Stored | None:
     """Take the key for this transaction, or return the stored answer; a twin in flight is waited for."""
     table, hashed = tables.replies, request_hash(method, request)
     identity = {"tenant_id": context.tenant, "actor": str(context.actor), "key": context.idempotency_key}
@@ -37,11 +47,13 @@ def claim(session: Session, context: Context, method: str, request: Message) -> 
     if taken is not None:
         return None
     stored = session.execute(
-        select(table.c.request_hash, table.c.reply).where(table.c.actor == row["actor"], table.c.key == row["key"])
+        select(table.c.request_hash, table.c.reply, table.c.subject_ids).where(
+            table.c.actor == row["actor"], table.c.key == row["key"]
+        )
     ).one()
     if stored.request_hash != hashed:
         raise common_error(common.COMMON_ERROR_REASON_IDEMPOTENCY_KEY_REUSED)
-    return bytes(stored.reply)
+    return Stored(bytes(stored.reply), list(stored.subject_ids))
 
 
 def store(session: Session, context: Context, reply: Message) -> None:
