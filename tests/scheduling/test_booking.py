@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -275,6 +277,34 @@ def test_parallel_moves_and_bookings_never_overlap(practice: Practice) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert any(pool.map(shuffle, range(48)))
+    assert overlaps(practice) == 0
+
+
+@pytest.mark.timeout(900)
+def test_eight_threads_book_what_there_is_and_never_twice(practice: Practice, long: bool) -> None:
+    kind, patient = practice.type(), practice.patient()
+    providers = [practice.open_provider(f"Dr {number}") for number in range(3)]
+    starts = [
+        practice.at(f"{8 + quarter // 4:02}:{quarter % 4 * 15:02}", day) for day in (0, 1) for quarter in range(34)
+    ]
+
+    def work(lane: int) -> Counter[str]:
+        chance, answers = random.Random(lane), Counter[str]()
+        for _ in range(400 if long else 40):
+            try:
+                practice.book(kind, chance.choice(starts), chance.choice(providers), patient=patient)
+            except Refused as refused:
+                answers[refused.reason] += 1
+            else:
+                answers["booked"] += 1
+        return answers
+
+    with ThreadPoolExecutor(8) as pool:
+        answers: Counter[str] = sum(pool.map(work, range(8)), Counter())
+    print(dict(answers))
+    assert set(answers) == {"booked", "SLOT_TAKEN"}
+    assert answers.total() == 8 * (400 if long else 40)
+    assert len(practice.tenant.events(events_pb2.AppointmentBooked)) == answers["booked"]
     assert overlaps(practice) == 0
 
 

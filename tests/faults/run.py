@@ -1,0 +1,182 @@
+"""One run: a practice is set up, a producer works, parts are killed by a seeded plan, and all comes to rest."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import nats
+from tests.billing.practice import TODAY, Practice
+from tests.faults.oracle import FLOWS, Findings, Oracle
+from tests.faults.producer import CHARGE_EVERY
+from tests.faults.world import World, in_process
+
+from praxis.patients.v1 import patient_pb2, patient_service_pb2
+from praxis_chassis.messaging import stream_name
+from praxis_chassis.rebuild import rebuild
+from praxis_local.processes import wait_until
+
+LANES, PATIENTS_PER_LANE = 4, 10
+VICTIMS = ["patients", "billing", "relay", "ledger", "consumer", "producer", "nats", "postgres"]
+PERMISSIONS = ["patients.patients.write", "patients.patients.read", "billing.encounters.post"]
+# How long a fault waits for work to go on; a slow machine gets its time.
+PROGRESS_SECONDS = 60.0
+Fault = tuple[str, Callable[[], None]]
+
+
+@dataclass
+class Run:
+    """A tenant whose requests are sent while things happen to the system."""
+
+    world: World
+    tenant: UUID
+    location: str
+    patients: list[list[str]]
+    oracle: Oracle
+    requests: int
+    seed: int
+    done: list[str] = field(default_factory=list)
+    with_backlog: int = 0
+
+    def start(self, pause: float = 0.0) -> None:
+        """Start the producer's process."""
+        home = self.world.platform.home
+        (home / "progress").mkdir(exist_ok=True)
+        plan = {
+            "tenant": str(self.tenant),
+            "seed": self.seed,
+            "count": self.requests // LANES,
+            "patients": self.patients,
+            "location": self.location,
+            "date": TODAY.isoformat(),
+            "permissions": PERMISSIONS,
+            "targets": {name: f"127.0.0.1:{self.world.ports[name]}" for name in ("patients", "billing")},
+            "certificates": str(self.world.platform.certificates("gateway").folder),
+            "key": str(self.world.platform.private_key),
+            "progress": str(home / "progress"),
+            "pause": pause,
+        }
+        file = home / f"plan-{self.tenant}.json"
+        file.write_text(json.dumps(plan))
+        environment = self.world.environment("patients", "127.0.0.1:0")
+        self.world.add("producer", ["-m", "tests.faults.producer", str(file)], environment)
+
+    def answered(self) -> int:
+        """Return how many requests were answered so far."""
+        files = (self.world.platform.home / "progress").glob(f"{self.tenant}-?")
+        return sum(int(file.read_text()) for file in files)
+
+    def suffer(self, faults: Sequence[Fault]) -> None:
+        """Let faults happen, evenly spread over the requests."""
+        for number, (name, happen) in enumerate(faults, 1):
+            goal = self.requests * number // (len(faults) + 1)
+            wait_until(lambda goal=goal: self.answered() >= goal, PROGRESS_SECONDS)  # type: ignore[misc]
+            if name.startswith("kill"):
+                self.with_backlog += self.oracle.behind() > 0
+            happen()
+            self.done.append(name)
+
+    def finish(self, seconds: float) -> Findings:
+        """Wait until all requests are answered and applied, and compare."""
+        assert wait_until(lambda: self.answered() == self.requests, seconds), (
+            f"{self.answered()} answered: {self.logs()}"
+        )
+        started = time.monotonic()
+        assert wait_until(lambda: not self.oracle.behind(), seconds), f"{self.oracle.find()}: {self.logs()}"
+        wait_until(lambda: not self.oracle.find().unpublished, 10)
+        print(f"{self.requests} requests, {dict(Counter(self.done))}, at rest after {time.monotonic() - started:.1f} s")
+        return self.oracle.find()
+
+    @property
+    def charges(self) -> int:
+        """How many of the requests post a charge."""
+        return LANES * len(range(0, self.requests // LANES, CHARGE_EVERY))
+
+    def logs(self) -> str:
+        """Return the last lines of every part, for whoever must understand a failure."""
+        files = sorted(self.world.platform.home.glob("*.log"))
+        return "\n".join(f"── {file.name}\n" + "\n".join(file.read_text().splitlines()[-6:]) for file in files)
+
+    def rebuild(self) -> int:
+        """Rebuild reporting while its consumer stands still, and the two services that nobody runs here answer."""
+        self.world.victims["consumer"].end()
+        ports = self.world.ports
+        with (
+            in_process(self.world, "scheduling", ports["scheduling"]),
+            in_process(self.world, "claims", ports["claims"]),
+        ):
+            applied = rebuild(self.world.runtimes["reporting"])
+        self.world.victims["consumer"].start()
+        return applied
+
+    def events(self) -> int:
+        return sum(len(self.oracle.events(owner)) for owner in ("patients", "billing"))
+
+
+def set_up(world: World, requests: int, seed: int) -> Run:
+    """Found a practice with patients whom billing knows already."""
+    with in_process(world, "billing") as billing, in_process(world, "patients") as owner:
+        practice = Practice.open(billing)
+        tenant = practice.tenant.id
+        oracle = Oracle(world, tenant)
+        oracle.before = {"billing": set(oracle.applied("billing"))}
+        lanes = [
+            [_register(owner.tenant(tenant), f"Lane{lane}n{number}") for number in range(PATIENTS_PER_LANE)]
+            for lane in range(LANES)
+        ]
+    assert wait_until(lambda: not oracle.behind(), 90)
+    return Run(world, tenant, practice.location, lanes, oracle, requests, seed)
+
+
+def _register(tenant: Any, family: str) -> str:
+    patient = patient_pb2.Patient()
+    patient.human.name.family = family
+    patient.human.name.given.append("Given")
+    patient.human.birth_date = "1970-01-01"
+    answer = tenant.call("RegisterPatient", patient_service_pb2.RegisterPatientRequest(patient=patient))
+    return str(answer.patient.id)
+
+
+def kills_and_holds(world: World, seed: int, rounds: int) -> list[Fault]:
+    """Return every victim killed and held in each round, and those that hold events killed once more."""
+    chance = random.Random(seed)
+    plan: list[Fault] = []
+    for _ in range(rounds):
+        again = ["relay", "consumer", "ledger", "nats"]
+        some = [(f"kill {name}", lambda name=name: world.kill(name)) for name in [*VICTIMS, *again]]
+        some += [
+            (f"hold {name}", lambda name=name: world.hold(name, chance.uniform(0.3, 1.5)))  # type: ignore[misc]
+            for name in VICTIMS
+        ]
+        chance.shuffle(some)
+        plan += some
+    return plan
+
+
+def deliveries(world: World) -> int:
+    """Return how many messages the streams handed to the consumers of these runs, repeats included."""
+
+    async def ask() -> int:
+        client = await nats.connect(world.nats.url)
+        stream, total = client.jetstream(), 0
+        for consumer, owners in FLOWS.items():
+            for owner in owners:
+                found = await stream.consumer_info(stream_name(owner), consumer)
+                total += found.delivered.consumer_seq if found.delivered else 0
+        await client.close()
+        return total
+
+    return asyncio.run(ask())
+
+
+def copies(home: Path) -> Path:
+    """Return where a copy of the store of NATS goes."""
+    return home / f"nats-copy-{time.monotonic_ns()}"

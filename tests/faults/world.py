@@ -1,0 +1,216 @@
+"""Patients, billing and reporting as processes of their own on servers of their own, to be killed and wiped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from support.platform import Platform
+from support.servers import Servers
+
+from praxis_chassis.keys import make_keys_file
+from praxis_chassis.service import Runtime
+from praxis_chassis.testing import ServiceUnderTest
+from praxis_chassis.tokens import make_key_pair
+from praxis_local.nats import Nats
+from praxis_local.postgres import Postgres
+from praxis_local.processes import StartFailed, free_port, wait_until
+from praxis_local.provision import DATABASES, provision
+
+SERVICES = ("patients", "scheduling", "billing", "claims", "reporting")
+# Owners answer calls; the work processes relay what they own and apply what others tell.
+PROGRAMS = {
+    "patients": ("patients", "serve"),
+    "billing": ("billing", "serve"),
+    "relay": ("patients", "work"),
+    "ledger": ("billing", "work"),
+    "consumer": ("reporting", "work"),
+}
+
+
+@dataclass
+class Victim:
+    """A process of the system that can be killed, held and started again."""
+
+    name: str
+    arguments: list[str]
+    environment: Mapping[str, str]
+    log: Path
+    child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as output:
+            self.child = subprocess.Popen(
+                self.arguments, env={**os.environ, **self.environment}, stdout=output, stderr=subprocess.STDOUT
+            )
+
+    def end(self) -> None:
+        if self.child is not None:
+            self.child.kill()
+            self.child.wait()
+
+    def kill(self) -> None:
+        self.end()
+        self.start()
+
+    def family(self) -> list[int]:
+        return [self.child.pid] if self.child else []
+
+
+@dataclass
+class World:
+    """The processes, the servers below them, and each service's own view of its database."""
+
+    platform: Platform
+    postgres: Postgres
+    nats: Nats
+    ports: dict[str, int]
+    runtimes: dict[str, Runtime] = field(default_factory=dict)
+    victims: dict[str, Victim] = field(default_factory=dict)
+
+    def start(self) -> None:
+        for name, (service, command) in PROGRAMS.items():
+            port = self.ports[service] if command == "serve" else 0
+            self.add(name, ["-m", f"praxis_{service}", command], self.environment(service, f"127.0.0.1:{port}"))
+
+    def add(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> None:
+        log = self.platform.home / f"{name}.log"
+        self.victims[name] = Victim(name, [sys.executable, *arguments], environment, log)
+        self.victims[name].start()
+
+    def environment(self, service: str, listen: str) -> dict[str, str]:
+        kind = self.runtimes[service].service.settings
+        settings = self.platform.settings(kind, service, listen=listen)
+        values = {f"PRAXIS_{key.upper()}": str(value) for key, value in vars(settings).items() if value != ""}
+        return {**values, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    # ── what may happen to it ───────────────────────────────────────────────────────────────────────────
+
+    def kill(self, name: str) -> None:
+        """Kill a part without warning and start it again."""
+        if name == "postgres":
+            self._kill_postgres()
+        elif name == "nats":
+            self.stop_nats()
+            self.nats.start()
+        else:
+            self.victims[name].kill()
+
+    def hold(self, name: str, seconds: float) -> None:
+        """Stop a part as if its machine slept, and let it go on."""
+        family = self.family(name)
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for pid in family:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            if number == signal.SIGSTOP:
+                wait_until(lambda: False, seconds)
+
+    def family(self, name: str) -> list[int]:
+        if name == "nats":
+            return [_child_of(self.nats)]
+        return _with_children(_child_of(self.postgres)) if name == "postgres" else self.victims[name].family()
+
+    def stop_nats(self) -> None:
+        os.kill(_child_of(self.nats), signal.SIGKILL)
+        self.nats.stop()
+
+    def wipe_nats(self) -> None:
+        """Lose the whole store."""
+        self.stop_nats()
+        shutil.rmtree(self.nats.home / "store")
+        self.nats.start()
+
+    def copy_nats(self, copy: Path) -> None:
+        """Keep a copy of the store, as a snapshot of its volume would be."""
+        self.stop_nats()
+        shutil.copytree(self.nats.home / "store", copy)
+        self.nats.start()
+
+    def roll_nats_back(self, copy: Path) -> None:
+        """Put the copy in place of the store."""
+        self.stop_nats()
+        shutil.rmtree(self.nats.home / "store")
+        shutil.copytree(copy, self.nats.home / "store")
+        self.nats.start()
+
+    def _kill_postgres(self) -> None:
+        os.kill(_child_of(self.postgres), signal.SIGKILL)
+        child = self.postgres._child
+        assert child is not None
+        child.wait()
+        for _ in range(20):
+            try:
+                self.postgres.start()
+            except StartFailed:  # its last processes have not seen yet that their parent is gone
+                wait_until(lambda: False, 0.5)
+            else:
+                return
+        raise AssertionError("PostgreSQL did not come back")
+
+    def close(self) -> None:
+        for victim in self.victims.values():
+            victim.end()
+        for runtime in self.runtimes.values():
+            runtime.close()
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[World]:
+    """Start everything; PostgreSQL keeps its promises here, because it will be killed."""
+    make_keys_file(home / "keys.json")
+    make_key_pair(home / "token.pem", home / "token.pub")
+    with Postgres(home) as postgres, Nats(home) as nats:
+        urls = provision(postgres.admin_url, DATABASES, home / "roles.json")
+        servers = Servers(postgres.admin_url, nats.url, (postgres, nats))
+        ports = {name: free_port() for name in SERVICES}
+        world = World(Platform(home, urls, servers), postgres, nats, ports)
+        try:
+            for name in SERVICES:
+                world.runtimes[name] = _migrated(world.platform, name, ports)
+            world.start()
+            yield world
+        finally:
+            world.close()
+
+
+def _migrated(platform: Platform, name: str, ports: Mapping[str, int]) -> Runtime:
+    from praxis_chassis import app
+
+    service = import_module(f"praxis_{name}.service").service
+    targets = {f"{other}_target": f"127.0.0.1:{port}" for other, port in ports.items()}
+    runtime = Runtime(service, platform.settings(service.settings, name, **targets))
+    app.migrate(runtime)
+    return runtime
+
+
+@contextmanager
+def in_process(world: World, name: str, port: int = 0) -> Iterator[ServiceUnderTest]:
+    """Run one more instance of a service in this process, to call it directly."""
+    service = world.runtimes[name].service
+    settings = world.platform.settings(service.settings, name, listen=f"127.0.0.1:{port}")
+    under = ServiceUnderTest(service, settings, world.platform.private_key, work=False)
+    try:
+        yield under
+    finally:
+        under.close()
+
+
+def _child_of(server: Any) -> int:
+    assert server._child is not None
+    return int(server._child.pid)
+
+
+def _with_children(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(int(child) for child in children)]
