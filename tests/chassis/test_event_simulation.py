@@ -29,6 +29,7 @@ from praxis_chassis.service import Runtime, Service
 from praxis_chassis.settings import Settings
 from praxis_chassis.types import new_id
 from praxis_local.postgres import Postgres
+from praxis_local.processes import wait_until
 from praxis_local.provision import DatabaseUrls, provision
 
 PATIENTS = 4
@@ -192,14 +193,13 @@ class World:
 
     def _step(self) -> None:
         async def run() -> None:
-            if self.relay.log.leader is None:
-                # The server may need a moment to see that the dead relay's connection is gone.
-                while not await asyncio.to_thread(self.relay.log.lead):
-                    await asyncio.sleep(0.01)
-                self.relay.compare_at = 0.0
             self.relay.log.swept = 0.0
             await self.relay.step()
 
+        if self.relay.log.leader is None:
+            # The server may need a moment to see that the dead relay's connection is gone.
+            assert wait_until(self.relay.log.lead, 10)
+            self.relay.compare_at = 0.0
         try:
             asyncio.run(run())
         except (Lost, DBAPIError):
