@@ -119,6 +119,12 @@ def test_a_price_by_hand_needs_its_permission(practice: Practice) -> None:
     assert practice.tenant.call("CreateEncounter", request).total.amount == "75.00"
 
 
+def test_a_negative_fee_is_refused(practice: Practice) -> None:
+    with pytest.raises(Refused) as refused:
+        practice.schedule({"99213": "-1.00"})
+    assert [item[:2] for item in refused.value.violations] == [("fee_schedule.fees[0].amount", "AMOUNT_NEGATIVE")]
+
+
 @pytest.mark.parametrize("discount", [{"discount_basis_points": 10_000}, {"discount": usd("5.00")}])
 def test_a_discount_needs_its_permission(practice: Practice, discount: dict[str, Any]) -> None:
     charge = encounter_pb2.Charge(procedure_code="99213", **discount)

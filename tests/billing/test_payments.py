@@ -222,6 +222,23 @@ def test_a_payment_that_cannot_be_is_refused(practice: Practice, change: dict[st
     assert refused.value.reason == reason
 
 
+def test_a_use_of_nothing_is_refused_where_it_is_named(practice: Practice) -> None:
+    patient = practice.human()
+    share = practice.post(patient, "99213").charges[0].shares[0].id
+    account = practice.account_of(patient)
+    nothing = [payment_pb2.Allocation(share_id=share, amount=usd(amount)) for amount in ("1.00", "0.00")]
+    with pytest.raises(Refused) as refused:
+        practice.pay(account.id, "5.00", allocations=nothing)
+    assert [item[:2] for item in refused.value.violations] == [("payment.allocations[1].amount", "AMOUNT_NOT_ZERO")]
+    payment = practice.pay(account.id, "5.00", allocation_policy=payment_pb2.ALLOCATION_POLICY_NONE)
+    request = payment_service_pb2.AllocatePaymentRequest(
+        id=payment.id, etag=payment.etag, allocations=nothing[1:], policy=payment_pb2.ALLOCATION_POLICY_LISTED
+    )
+    with pytest.raises(Refused) as refused:
+        practice.tenant.call("AllocatePayment", request)
+    assert [item[:2] for item in refused.value.violations] == [("allocations[0].amount", "AMOUNT_NOT_ZERO")]
+
+
 def test_a_foreign_tenant_sees_nothing(practice: Practice, billing: ServiceUnderTest) -> None:
     patient = practice.human()
     posted = practice.post(patient, "99213")

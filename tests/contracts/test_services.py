@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import string
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,18 @@ def test_every_reason_in_the_code_has_a_text(name: str) -> None:
     for path in folder.rglob("*.py"):
         used |= set(re.findall(r"""invalid\(\s*[^,()]+,\s*["']([A-Z_]+)["']""", path.read_text()))
     assert used <= set(english), used - set(english)
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "identity"])
+def test_texts_of_constraints_need_no_facts(name: str) -> None:
+    """A broken constraint knows nothing but its own name, so that its text must not wait for more."""
+    place = "praxis_gateway.identity" if name == "identity" else f"praxis_{name}"
+    service = importlib.import_module(f"{place}.service").service
+    for path in sorted(service.text.glob("*.json")):
+        texts = json.loads(path.read_text())
+        for number in service.constraints.values():
+            sentence = texts.get(reason_name(service.errors, number)[0], "")
+            assert {field for _, field, _, _ in string.Formatter().parse(sentence) if field} == set(), sentence
 
 
 def test_a_service_with_an_rpc_without_policy_does_not_start() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from sqlalchemy.orm import Session
@@ -35,7 +36,7 @@ def receive(session: Session, asked: payment_pb2.Payment) -> Payment:
     _check_payer(session, payment)
     _check_amount(payment, today)
     enter(session, payment)
-    uses = _chosen(session, payment, asked.allocation_policy, list(asked.allocations))
+    uses = _chosen(session, payment, asked.allocation_policy, asked.allocations, "payment.allocations")
     allocations.use(session, payment, uses, payment.received_date)
     return payment
 
@@ -93,9 +94,11 @@ def _lines(payment: Payment) -> list[Line]:
     ]
 
 
-def _chosen(session: Session, payment: Payment, policy: int, listed: list[payment_pb2.Allocation]) -> list[Use]:
+def _chosen(
+    session: Session, payment: Payment, policy: int, listed: Sequence[payment_pb2.Allocation], path: str
+) -> list[Use]:
     if listed:
-        return [Use(uuid_of(item.share_id, "share_id"), read_money(item.amount, "amount")) for item in listed]
+        return [_listed(item, f"{path}[{place}]") for place, item in enumerate(listed)]
     if policy in (payment_pb2.ALLOCATION_POLICY_LISTED, payment_pb2.ALLOCATION_POLICY_NONE) or not payment.account_id:
         return []
     items = [
@@ -106,10 +109,17 @@ def _chosen(session: Session, payment: Payment, policy: int, listed: list[paymen
     return oldest_first(payment.unapplied, items)
 
 
+def _listed(item: payment_pb2.Allocation, path: str) -> Use:
+    amount = read_money(item.amount, f"{path}.amount")
+    if not amount:
+        raise invalid(f"{path}.amount", "AMOUNT_NOT_ZERO")
+    return Use(uuid_of(item.share_id, f"{path}.share_id"), amount)
+
+
 def allocate(session: Session, request: payment_service_pb2.AllocatePaymentRequest) -> Payment:
     """Use what is left of a payment, or take uses back."""
     payment = _movable(session, request.id, request.etag)
-    uses = _chosen(session, payment, request.policy, list(request.allocations))
+    uses = _chosen(session, payment, request.policy, request.allocations, "allocations")
     today = civil_dates.today_at(session, payment.location_id)
     allocations.use(session, payment, uses, max(today, payment.received_date))
     return payment
