@@ -46,7 +46,7 @@ def take(plan: Plan, admin_url: str) -> Backup:
     store = plan.store
     with store.alone():
         store.remove_partial()
-        began = _ask(admin_url)
+        began = identity(admin_url)
         identifier = f"{began.now:%Y%m%dT%H%M%SZ}"
         if store.read(identifier):
             raise StartFailed(f"There is a backup of this second already: {identifier}.")
@@ -60,7 +60,7 @@ def take(plan: Plan, admin_url: str) -> Backup:
         backup = Backup(
             id=identifier,
             began_at=began.now.isoformat(),
-            ended_at=_ask(admin_url).now.isoformat(),
+            ended_at=identity(admin_url).now.isoformat(),
             system_identifier=began.system,
             timeline=span.timeline,
             first_segment=span.first,
@@ -89,23 +89,28 @@ def is_own(home: Home, admin_url: str) -> bool:
 
 
 @dataclass(frozen=True)
-class _Server:
+class Identity:
     """What a server says about itself, and when."""
 
     now: datetime
     version: str
     system: str
+    timeline: int
 
 
-def _ask(admin_url: str) -> _Server:
-    query = "SELECT clock_timestamp(), current_setting('server_version'), system_identifier::text,"
-    query += " pg_size_bytes(current_setting('wal_segment_size')) FROM pg_control_system()"
+def identity(admin_url: str) -> Identity:
+    """Ask a server who it is; only the walsender tells system and timeline without reading files."""
+    query = "SELECT clock_timestamp(), current_setting('server_version'),"
+    query += " pg_size_bytes(current_setting('wal_segment_size'))"
     with psycopg.connect(admin_url) as admin:
         row = admin.execute(query.encode()).fetchone()
+    with psycopg.connect(admin_url, replication="true", autocommit=True) as walsender:
+        answer = walsender.execute("IDENTIFY_SYSTEM").fetchone()
     assert row is not None
-    if row[3] != SEGMENT_BYTES:
+    assert answer is not None
+    if row[2] != SEGMENT_BYTES:
         raise StartFailed("Backups need a server with WAL segments of 16 MB, which is PostgreSQL's default.")
-    return _Server(row[0].astimezone(UTC), row[1], row[2])
+    return Identity(row[0].astimezone(UTC), row[1], str(answer[0]), int(answer[1]))
 
 
 def _copy_cluster(admin_url: str, target: Path, recipient: X25519PublicKey, label: str) -> Span:

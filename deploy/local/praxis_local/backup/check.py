@@ -86,7 +86,8 @@ def _chain(source: Source, backup: Backup) -> Outcome:
 
 def _restored(source: Source, backup: Backup, folder: Path) -> Iterator[Outcome]:
     try:
-        with recovered(source, backup, folder, None) as server:
+        # Of an older month only the backup itself is kept, not what was written after it.
+        with recovered(source, backup, folder, None, alone=backup != source.store.latest()) as server:
             yield Outcome("restore", True, f"{backup.id} was restored and started")
             yield from outcomes(Home(folder), server.admin_url)
     except StartFailed as failure:

@@ -63,7 +63,9 @@ def list_(
         return
     table = Table("backup", "ended", "server", "to any later moment", box=None)
     for backup in backups:
-        table.add_row(backup.id, backup.ended_at, backup.server, "yes" if backup.archived else "no")
+        table.add_row(
+            backup.id, f"{backup.end:%Y-%m-%d %H:%M:%S} UTC", backup.server, "yes" if backup.archived else "no"
+        )
     console.print(table)
 
 
@@ -100,13 +102,18 @@ def restore(
     from_: FromOption = None,
     key: KeyOption = None,
     keys_from: KeysOption = None,
+    backup: Annotated[
+        str, typer.Option(help="Restore this backup as it was made, such as one of an older month.")
+    ] = "",
     only: Annotated[str, typer.Option(help="Restore the database of this part only, such as `billing`.")] = "",
 ) -> None:
     """Restore a stopped installation, or a new one, to a moment; what was there before is kept aside."""
     if only and only not in {*SERVICES, GATEWAY}:
         raise typer.BadParameter(f"{only}; the parts are {', '.join((*SERVICES, GATEWAY))}")
-    place = Home(home)
-    work = Restore(place, _source(place, from_, key, keys_from), parse_moment(to) if to else None, only, print)
+    if to and backup:
+        raise typer.BadParameter("--to and --backup exclude each other")
+    place, moment = Home(home), parse_moment(to) if to else None
+    work = Restore(place, _source(place, from_, key, keys_from), moment, only, backup, say=print)
     work.run()
     console.print(f"Restored {place.folder}. Start it with {COMMAND} run --home {place.folder}", soft_wrap=True)
     if work.aside.exists():

@@ -12,9 +12,10 @@ from datetime import timedelta
 import psycopg
 
 from praxis_chassis import clock
-from praxis_local.backup.base import is_own, take
+from praxis_local.backup.base import identity, is_own, take
 from praxis_local.backup.plan import Plan, plan_of, switch_often
 from praxis_local.backup.ship import Shipper
+from praxis_local.backup.store import Busy
 from praxis_local.home import Home
 from praxis_local.processes import StartFailed
 
@@ -45,6 +46,8 @@ class Keeper:
         try:
             step(plan)
             self.complaint = ""
+        except Busy:
+            return
         except (OSError, StartFailed, psycopg.Error) as failure:
             if str(failure) != self.complaint:
                 self.tell(f"backups do not work: {failure}")
@@ -78,9 +81,7 @@ def due(plan: Plan, admin_url: str) -> bool:
     newest = plan.store.latest()
     if newest is None or clock.wall() - newest.end > DAY:
         return True
-    with psycopg.connect(admin_url) as admin:
-        row = admin.execute("SELECT timeline_id FROM pg_control_checkpoint()").fetchone()
-    return row is not None and row[0] != newest.timeline
+    return identity(admin_url).timeline != newest.timeline
 
 
 def back_up(plan: Plan, admin_url: str) -> str:
@@ -92,5 +93,5 @@ def back_up(plan: Plan, admin_url: str) -> str:
     shipper.segments()
     shipper.stored_files()
     shipper.erased_subjects(admin_url)
-    plan.store.prune(clock.wall())
+    plan.store.prune()
     return backup.id

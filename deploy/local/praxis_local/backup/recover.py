@@ -51,34 +51,40 @@ class Source:
 
 
 @contextmanager
-def recovered(source: Source, backup: Backup, folder: Path, moment: datetime | None) -> Iterator[Postgres]:
-    """Unpack into a folder and yield the server, writable, as it was at the moment, or at the end of the log."""
+def recovered(
+    source: Source, backup: Backup, folder: Path, moment: datetime | None, *, alone: bool = False
+) -> Iterator[Postgres]:
+    """Unpack into a folder and yield the server, writable: as at the moment, at the end of the log, or as copied."""
     unpack(source, backup, folder)
     segments = folder / "wal"
-    gap = lay_out_segments(source, backup, segments, moment)
-    if gap and moment is None:
-        raise StartFailed(
-            f"The segment {gap} is missing from {source.store.wal}. Give --to a time before it was written."
-        )
-    server = _server(folder, segments, moment)
-    try:
-        server.start(LONGEST_RECOVERY_SECONDS)
-    except StartFailed as failure:
-        if moment is None or ENDED_EARLY not in str(failure):
-            raise
-        if gap:
-            raise StartFailed(
-                f"The segment {gap} is missing from {source.store.wal}; nothing after it can be restored."
-                f" Give --to an earlier time than {moment.isoformat()}."
-            ) from None
-        # Nothing was written between the end of the log and the moment, or it was lost with the machine.
-        server = _server(folder, segments, None)
-        server.start(LONGEST_RECOVERY_SECONDS)
+    gap = None
+    if alone:
+        segments.mkdir()
+    else:
+        gap = lay_out_segments(source, backup, segments, moment)
+    server = _replayed(source, folder, moment, gap, alone=alone)
     try:
         yield server
     finally:
         server.stop()
         shutil.rmtree(segments)
+
+
+def _replayed(source: Source, folder: Path, moment: datetime | None, gap: str | None, *, alone: bool) -> Postgres:
+    """Start the server and return when it has replayed what it needs; a gap in the log before that is an error."""
+    lost = f"The segment {gap} is missing from {source.store.wal}; nothing after it can be restored."
+    if gap and moment is None:
+        raise StartFailed(f"{lost} Give --to an earlier time, or --backup.")
+    server = _server(folder, moment, alone=alone)
+    try:
+        return server.start(LONGEST_RECOVERY_SECONDS)
+    except StartFailed as failure:
+        if moment is None or ENDED_EARLY not in str(failure):
+            raise
+        if gap:
+            raise StartFailed(f"{lost} Give --to an earlier time than {moment.isoformat()}, or --backup.") from None
+    # Nothing was written between the end of the log and the moment, or it was lost with the machine.
+    return _server(folder, None, alone=False).start(LONGEST_RECOVERY_SECONDS)
 
 
 def unpack(source: Source, backup: Backup, folder: Path) -> None:
@@ -144,7 +150,8 @@ def _began(backup: Backup) -> datetime:
     return datetime.fromisoformat(backup.began_at)
 
 
-def _server(folder: Path, segments: Path, moment: datetime | None) -> Postgres:
+def _server(folder: Path, moment: datetime | None, *, alone: bool) -> Postgres:
+    segments = folder / "wal"
     settings = {
         "archive_mode": "off",
         "hot_standby": "off",
@@ -154,7 +161,9 @@ def _server(folder: Path, segments: Path, moment: datetime | None) -> Postgres:
     }
     if moment:
         settings["recovery_target_time"] = moment.astimezone(UTC).isoformat()
-        settings["recovery_target_action"] = "promote"
+    if alone:
+        settings["recovery_target"] = "immediate"
+    settings["recovery_target_action"] = "promote"
     return Postgres(folder, settings=settings)
 
 

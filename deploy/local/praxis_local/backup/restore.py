@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from psycopg.sql import SQL, Identifier
 from praxis_chassis import clock
 from praxis_local.backup.plan import plan_of
 from praxis_local.backup.recover import Source, recovered
-from praxis_local.backup.ship import Shipper, erased_files, erased_in, file_keys
+from praxis_local.backup.ship import Shipper, erased_files, erased_in, file_keys, present
 from praxis_local.backup.store import SEALED, Backup, durable
 from praxis_local.home import Home, write_private
 from praxis_local.migrate import migrate
@@ -40,6 +40,8 @@ class Restore:
     source: Source
     moment: datetime | None
     only: str = ""
+    backup: str = ""
+    parts: Sequence[str] = (*SERVICES, GATEWAY)
     say: Callable[[str], None] = lambda _text: None
     stamp: str = field(default_factory=lambda: f"{clock.wall():%Y%m%dT%H%M%SZ}")
 
@@ -55,7 +57,7 @@ class Restore:
             self._remove_leftovers()
             self._last_words()
             self.say(f"Restoring the backup {backup.id} of {backup.ended_at}")
-            with recovered(self.source, backup, self.scratch, self.moment) as server:
+            with recovered(self.source, backup, self.scratch, self.moment, alone=bool(self.backup)) as server:
                 self._bring_files()
                 self._merge_keys()
                 self._one(server) if self.only else self._all(server)
@@ -72,11 +74,14 @@ class Restore:
         write_private(self.home.restoring, {"aside": str(self.aside)})
 
     def _chosen(self) -> Backup:
-        backup = self.source.store.latest(self.moment)
+        store = self.source.store
+        backup = store.read(self.backup) if self.backup else store.latest(self.moment)
+        if backup is None and self.backup:
+            raise StartFailed(f"{store.folder} holds no whole backup {self.backup}.")
         if backup is None:
-            known = self.source.store.backups()
+            known = store.backups()
             reach = f"the oldest ended at {known[0].ended_at}" if known else "there is none"
-            raise StartFailed(f"{self.source.store.folder} holds no backup from before that time; {reach}.")
+            raise StartFailed(f"{store.folder} holds no backup from before that time; {reach}.")
         if self.moment and self.moment > clock.wall():
             raise StartFailed(f"{self.moment.isoformat()} is yet to come.")
         if self.only and not Postgres(self.home.folder).data.exists():
@@ -130,7 +135,7 @@ class Restore:
     def _all(self, server: Postgres) -> None:
         place = Home(self.scratch)
         place.files = self.home.files
-        self._settle(place, server.admin_url, (*SERVICES, GATEWAY))
+        self._settle(place, server.admin_url, self.parts)
         self._keep_history(server)
 
     def _settle(self, place: Home, admin_url: str, names: Sequence[str]) -> None:
@@ -138,13 +143,13 @@ class Restore:
         topology = Topology(place, Ports.choose(8080), provision(admin_url, DATABASES, place.passwords), "")
         migrate(topology, admin_url, names)
         since = (self.moment or clock.wall()) - ON_THEIR_WAY
-        for name in DATABASES:
+        for name in present(admin_url):
             publish_again(database_url(admin_url, name), since)
         people = self.scratch / "erased.jsonl"
         lines = [json.dumps({"tenant_id": t, "subject_id": s}) for t, s in sorted(erased_in(self.source.store))]
         people.write_text("".join(f"{line}\n" for line in lines))
-        for name in names:
-            self.say(f"{name}: {_run(topology, name, 'restored', '--erased', str(people))}")
+        for name, answer in _run_together(topology, names, "restored", "--erased", str(people)):
+            self.say(f"{name}: {answer}")
 
     def _keep_history(self, server: Postgres) -> None:
         """Let the archive know the new timeline, so that no later restore gives its number out again."""
@@ -217,10 +222,11 @@ def _client(program: str, url: str, *options: str) -> tuple[list[str], dict[str,
     return command, environment
 
 
-def _run(topology: Topology, name: str, *arguments: str) -> str:
-    process = launch(topology.command(name, *arguments), subprocess.PIPE)
-    output, _ = process.communicate()
-    text = output.decode(errors="replace").strip()
-    if process.returncode:
-        raise StartFailed(f"{name} {arguments[0]} failed:\n" + "\n".join(text.splitlines()[-20:]))
-    return text.splitlines()[-1]
+def _run_together(topology: Topology, names: Sequence[str], *arguments: str) -> Iterator[tuple[str, str]]:
+    """Run a command of several services at once; yield the last line that each of them said."""
+    running = [(name, launch(topology.command(name, *arguments), subprocess.PIPE)) for name in names]
+    answers = [(name, process, process.communicate()[0].decode(errors="replace")) for name, process in running]
+    for name, process, text in answers:
+        if process.returncode:
+            raise StartFailed(f"{name} {arguments[0]} failed:\n" + "\n".join(text.splitlines()[-20:]))
+        yield name, text.strip().splitlines()[-1]

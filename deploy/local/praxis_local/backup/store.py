@@ -18,7 +18,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,6 +30,10 @@ SEALED = ".sealed"
 IDENTIFIER = re.compile(r"\d{8}T\d{6}Z")
 SEGMENT = re.compile(r"[0-9A-F]{24}")
 SEGMENTS_PER_LOG = 256  # of 16 MB each
+
+
+class Busy(StartFailed):
+    """Somebody else makes a backup at this moment."""
 
 
 @dataclass(frozen=True)
@@ -110,19 +114,18 @@ class Store:
     def histories(self) -> list[str]:
         return sorted(path.name.removesuffix(SEALED) for path in self.wal.glob(f"*.history{SEALED}"))
 
-    def prune(self, now: datetime) -> list[str]:
+    def prune(self) -> list[str]:
         """Remove what the retention lets go, and the segments that only it needed; return the ids that went."""
         backups = self.backups()
-        kept = kept_ids(backups, now)
+        daily, kept = daily_ids(backups), kept_ids(backups)
         gone = [backup.id for backup in backups if backup.id not in kept]
         for identifier in gone:
             doomed = self.folder / f"{identifier}{PARTIAL}"
             (self.folder / identifier).rename(doomed)
             shutil.rmtree(doomed)
             (self.keys / f"{identifier}{SEALED}").unlink(missing_ok=True)
-        recent = [b.first_segment for b in backups if b.id in kept and b.end > now - timedelta(days=DAILY)]
-        if recent:
-            self._prune_segments(min(name[8:] for name in recent))
+        if daily:
+            self._prune_segments(min(backup.first_segment[8:] for backup in backups if backup.id in daily))
         return gone
 
     def _prune_segments(self, oldest: str) -> None:
@@ -146,21 +149,21 @@ class Store:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise StartFailed(f"Another backup is being made in {self.folder}.") from None
+                raise Busy(f"Another backup is being made in {self.folder}.") from None
             yield
 
 
-def kept_ids(backups: Iterable[Backup], now: datetime) -> set[str]:
-    """Return which backups stay: the newest of each of 35 days, the newest of each of 12 months, and the newest."""
-    days: dict[str, str] = {}
-    months: dict[str, str] = {}
-    newest: set[str] = set()
-    for backup in sorted(backups, key=lambda item: item.id):
-        newest = {backup.id}
-        if backup.end > now - timedelta(days=DAILY):
-            days[backup.id[:8]] = backup.id
-        months[backup.id[:6]] = backup.id
-    return newest | set(days.values()) | {months[month] for month in sorted(months)[-MONTHLY:]}
+def daily_ids(backups: Iterable[Backup]) -> set[str]:
+    """Return the newest backup of each of the last 35 days that have one; from them any moment can be reached."""
+    days = {backup.id[:8]: backup.id for backup in sorted(backups, key=lambda item: item.id)}
+    return {days[day] for day in sorted(days)[-DAILY:]}
+
+
+def kept_ids(backups: Iterable[Backup]) -> set[str]:
+    """Return which backups stay: the daily ones, and the newest of each of 12 months."""
+    listed = sorted(backups, key=lambda item: item.id)
+    months = {backup.id[:6]: backup.id for backup in listed}
+    return daily_ids(listed) | {months[month] for month in sorted(months)[-MONTHLY:]}
 
 
 def following(segment: str) -> str:
