@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
 
+from praxis_chassis.app import shown
 from praxis_chassis.settings import Settings, SettingsError
 from praxis_chassis.texts import Catalog
 from praxis_chassis.tokens import LEEWAY_SECONDS, LIFE_SECONDS, Minter, TokenInvalid, Verifier, make_key_pair
@@ -75,3 +77,14 @@ def test_a_setting_may_be_kept_in_a_file(tmp_path: Path) -> None:
     assert Settings.from_environment(given).database_url == "postgresql://app@database/patients"
     with pytest.raises(SettingsError, match="PRAXIS_DATABASE_URL_FILE"):
         Settings.from_environment({"PRAXIS_DATABASE_URL_FILE": str(tmp_path / "none")})
+
+
+def test_no_password_is_shown_with_the_settings() -> None:
+    secret = "hunter2"
+    urls = {
+        name: f"x://user:{secret}@host" for name in (each.name for each in fields(Settings)) if name.endswith("_url")
+    }
+    told = shown(asdict(Settings(**urls, listen="127.0.0.1:5000")))
+    assert secret not in str(told)
+    assert told["nats_url"] == told["database_url"] == "(set)"
+    assert told["listen"] == "127.0.0.1:5000"

@@ -29,7 +29,6 @@ from praxis_chassis.server import Probes, Server, readiness
 from praxis_chassis.service import Runtime, Service
 from praxis_chassis.settings import SettingsError
 
-SECRETS = ("url", "key")
 log = logging.getLogger(__name__)
 
 
@@ -83,7 +82,7 @@ def _run(runtime: Runtime, given: argparse.Namespace) -> int:
     elif name == "check":
         return check(runtime)
     elif name == "settings":
-        print(json.dumps(_shown(asdict(runtime.settings)), indent=2))  # noqa: T201 - the command's answer
+        print(json.dumps(shown(asdict(runtime.settings)), indent=2))  # noqa: T201 - the command's answer
     elif name == "revision":
         revise(runtime, given.message, given.id)
     else:
@@ -110,12 +109,9 @@ def _operate(runtime: Runtime, given: argparse.Namespace) -> int:
     return 0
 
 
-def _shown(values: dict[str, Any]) -> dict[str, Any]:
-    """Hide what a setting must not show: passwords inside addresses."""
-    return {
-        name: "(set)" if value and name.endswith("_url") and name != "nats_url" else value
-        for name, value in values.items()
-    }
+def shown(values: dict[str, Any]) -> dict[str, Any]:
+    """Hide what a setting must not show: addresses of servers carry passwords."""
+    return {name: "(set)" if value and name.endswith("_url") else value for name, value in values.items()}
 
 
 def run_process(runtime: Runtime, *, serve: bool, work: bool) -> int:
