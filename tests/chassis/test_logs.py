@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -28,6 +30,17 @@ def test_a_line_names_its_trace_and_its_span() -> None:
         inside = line("answered")
     assert (inside["trace_id"], inside["span_id"]) == (SENT[3:35], SENT[36:52])
     assert "trace_id" not in line("answered")
+
+
+def test_times_are_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        written = datetime.fromisoformat(str(line("answered")["time"]))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert abs(datetime.now(UTC) - written) < timedelta(minutes=30)
 
 
 def test_facts_are_allowed_by_name_and_plain() -> None:

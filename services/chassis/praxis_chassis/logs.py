@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 import traceback
 from types import TracebackType
 from typing import Any
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 class JsonLines(logging.Formatter):
     """One JSON object per line; of the extra facts only the allowed ones, of an exception its kind and places."""
+
+    converter = staticmethod(time.gmtime)
 
     def __init__(self, service: str) -> None:
         super().__init__()
