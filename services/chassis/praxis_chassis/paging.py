@@ -81,7 +81,7 @@ def _decode(token: str, shape: str, order: Sequence[Key]) -> list[Any]:
         if found != shape or len(values) != len(order):
             raise ValueError(token)
         return [_typed(key, value) for key, value in zip(order, values, strict=True)]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, ArithmeticError):
         raise common_error(common.COMMON_ERROR_REASON_PAGE_TOKEN_INVALID) from None
 
 
@@ -93,10 +93,6 @@ def _typed(key: Key, value: Any) -> Any:
         date: date.fromisoformat,
         Decimal: Decimal,
     }
-    if value is None:
-        raise ValueError("a sort key cannot be empty")
-    if kind in readers:
-        return readers[kind](value)
-    if kind in (str, int) and not isinstance(value, kind):
+    if type(value) is not (str if kind in readers else kind):
         raise ValueError("the token holds a value of another kind")
-    return value
+    return readers[kind](value) if kind in readers else value
