@@ -105,7 +105,7 @@ class Door:
         if not operation.body:
             return None
         if operation.takes_file:
-            return self._upload(caller)
+            return self._upload(operation, caller)
         data = _read(self.settings.json_limit_bytes)
         if not data and operation.body == "*":
             return {}
@@ -114,7 +114,10 @@ class Door:
             raise Problem(415, "MEDIA_TYPE_UNSUPPORTED", text, headers={"Accept": "application/json"})
         return parse_json(data)
 
-    def _upload(self, caller: Caller | None) -> type_pb2.FileReference:
+    def _upload(self, operation: Operation, caller: Caller | None) -> type_pb2.FileReference:
+        if caller is not None and not self.tokens.allows(caller, operation):
+            # The service refuses such a call before it looks at it, and writes that down; nothing is read or stored.
+            return type_pb2.FileReference()
         data = _read(self.settings.file_limit_bytes)
         if caller is None or not data:
             raise Problem(400, "FILE_EMPTY", "The body is empty; send the bytes of the file as the body.")
