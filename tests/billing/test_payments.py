@@ -211,6 +211,8 @@ def test_a_balance_can_be_asked_for_an_earlier_day(practice: Practice) -> None:
         ({"amount": "5.001"}, "INVALID_REQUEST"),
         ({"account_id": ""}, "INVALID_REQUEST"),
         ({"received_date": "2999-01-01"}, "INVALID_REQUEST"),
+        ({"received_date": "1989-12-31"}, "INVALID_REQUEST"),
+        ({"amount": "1000000000.01"}, "INVALID_REQUEST"),
         ({"method": payment_pb2.PAYMENT_METHOD_NON_PAYMENT}, "INVALID_REQUEST"),
         ({"account_id": "0190a6d0-7b1c-7c3e-9d7e-2f4b5a6c7d99"}, "NOT_FOUND"),
     ],
@@ -237,6 +239,23 @@ def test_a_use_of_nothing_is_refused_where_it_is_named(practice: Practice) -> No
     with pytest.raises(Refused) as refused:
         practice.tenant.call("AllocatePayment", request)
     assert [item[:2] for item in refused.value.violations] == [("allocations[0].amount", "AMOUNT_NOT_ZERO")]
+
+
+def test_the_holder_of_an_account_pays_for_no_other_account(practice: Practice) -> None:
+    patient, neighbor = practice.human(), practice.human("Neighbor")
+    share = practice.post(patient, "99213").charges[0].shares[0].id
+    account, other = practice.account_of(patient), practice.account_of(neighbor)
+    uses = [payment_pb2.Allocation(share_id=share, amount=usd("5.00"))]
+    with pytest.raises(Refused) as refused:
+        practice.pay(other.id, "5.00", allocations=uses)
+    assert refused.value.reason == "ALLOCATION_TO_ANOTHER_ACCOUNT"
+    assert account.number in str(refused.value)
+    practice.pay(other.id, "5.00", allocations=uses, payer_kind=payment_pb2.PAYER_KIND_THIRD_PARTY)
+    practice.pay(account.id, "7.00", allocations=[payment_pb2.Allocation(share_id=share, amount=usd("7.00"))])
+    [line] = practice.balance(account.id).lines
+    told = "You have paid $7.00 of it. Others have paid $5.00 of it. $88.00 is left to pay."
+    assert line.text.endswith(told)
+    practice.prove()
 
 
 def test_a_foreign_tenant_sees_nothing(practice: Practice, billing: ServiceUnderTest) -> None:

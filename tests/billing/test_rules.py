@@ -203,7 +203,9 @@ def test_what_belongs_to_a_claim_is_spread_without_loss(paid: int, taken: int, o
 
 def test_an_explanation_ends_with_what_is_open() -> None:
     zero = Money.zero("USD")
-    facts = ShareFacts(Money("USD", 100), Money("USD", 40), Money("USD", 45), Money("USD", 15), Money("USD", 10), zero)
+    facts = ShareFacts(
+        Money("USD", 100), Money("USD", 40), Money("USD", 45), Money("USD", 15), Money("USD", 10), zero, zero
+    )
     told = reasons(facts)
     assert told[0] == ("EXPLAIN_CHARGED", Money("USD", 100))
     assert told[-1] == ("EXPLAIN_OPEN", Money("USD", 30))

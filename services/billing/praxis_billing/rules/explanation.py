@@ -17,6 +17,7 @@ class ShareFacts:
     contractual: Money
     paid: Money
     written_off: Money
+    paid_by_others: Money
 
     @property
     def open(self) -> Money:
@@ -33,8 +34,10 @@ def reasons(facts: ShareFacts) -> list[tuple[str, Money]]:
         told.append(("EXPLAIN_CONTRACTUAL", facts.contractual))
     if facts.assigned != facts.charged:
         told.append(("EXPLAIN_PART", facts.assigned))
-    if facts.paid:
-        told.append(("EXPLAIN_PAID", facts.paid))
+    if facts.paid != facts.paid_by_others:
+        told.append(("EXPLAIN_PAID", facts.paid - facts.paid_by_others))
+    if facts.paid_by_others:
+        told.append(("EXPLAIN_OTHERS_PAID", facts.paid_by_others))
     if facts.written_off:
         told.append(("EXPLAIN_WRITTEN_OFF", facts.written_off))
     if facts.open != facts.assigned or facts.open == facts.charged:

@@ -10,11 +10,11 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from praxis.billing.v1 import errors_pb2, events_pb2, ledger_pb2
+from praxis.billing.v1 import errors_pb2, events_pb2, ledger_pb2, payment_pb2
 from praxis_billing.rules.allocation import Use
 from praxis_billing.rules.chart import LedgerCode, receivable
 from praxis_billing.rules.ledger import Dimensions, Effect, Line
-from praxis_billing.store.models import Allocation, Payment, Share
+from praxis_billing.store.models import Account, Allocation, Payment, Share
 from praxis_billing.usecases.ledger import Heading, lock_shares, post
 from praxis_chassis import clock
 from praxis_chassis.database import fetch
@@ -48,6 +48,7 @@ def use(session: Session, payment: Payment, uses: Sequence[Use], day: date) -> l
     for item in uses:
         share = shares[item.share_id]
         _check(payment, share, item, before)
+        _check_account(session, payment, share, item)
         before[share.id] += item.amount.minor
         rows.append(write(session, payment, share, item.amount, day))
     heading = Heading(
@@ -84,6 +85,14 @@ def _check(payment: Payment, share: Share, item: Use, before: dict[UUID, int]) -
     if before[share.id] + item.amount.minor < 0:
         used = Money(payment.currency_code, before[share.id])
         raise DomainError(errors_pb2.ERROR_REASON_ALLOCATION_EXCEEDS_USE, used=used.amount)
+
+
+def _check_account(session: Session, payment: Payment, share: Share, item: Use) -> None:
+    """The holder of an account pays for that account; a third party has an account of its own and pays for others."""
+    own = payment.payer_kind != payment_pb2.PAYER_KIND_ACCOUNT or payment.account_id == share.account_id
+    if item.amount.minor > 0 and not own:
+        number = fetch(session, Account, share.account_id).number
+        raise DomainError(errors_pb2.ERROR_REASON_ALLOCATION_TO_ANOTHER_ACCOUNT, number=number)
 
 
 def write(session: Session, payment: Payment, share: Share, amount: Money, day: date) -> Allocation:

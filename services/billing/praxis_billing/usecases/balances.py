@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, joinedload
 from praxis_billing.rules.aging import Bucket, age_buckets
 from praxis_billing.rules.chart import LedgerCode
 from praxis_billing.rules.explanation import ShareFacts, reasons
+from praxis_billing.rules.ledger import Effect
 from praxis_billing.store import queries
 from praxis_billing.store.models import Account, Entry, PatientCopy, Payment, Share
 from praxis_chassis.texts import Catalog
@@ -173,16 +174,29 @@ def _open_charges(session: Session, sums: Sums, as_of: date, wording: Wording) -
     insurers = _insurer_sums(session, {share.charge_id for share in shares}, as_of)
     names = _patient_names(session, {share.patient_id for share in shares})
     payers = _payers_of(session, shares)
+    others = _paid_by_others(session, [share.id for share in shares], as_of)
     found = []
     for share in shares:
-        facts = _facts(share, sums[share.id], insurers[share.charge_id])
+        facts = _facts(share, sums[share.id], insurers[share.charge_id], others.get(share.id, 0))
         patient = names.get(share.patient_id, "")
         text = _charge_text(share, facts, patient, payers.get(share.charge_id, ""), wording)
         found.append(OpenCharge(share, patient, facts, text))
     return tuple(found)
 
 
-def _facts(share: Share, own: dict[str, int], insurers: dict[str, int]) -> ShareFacts:
+def _paid_by_others(session: Session, share_ids: Collection[UUID], as_of: date) -> dict[UUID, int]:
+    """Return what others than the holders of the shares' accounts paid, by share."""
+    theirs = (Payment.payer_id.is_not(None)) | (Payment.account_id != Entry.account_id)
+    query = (
+        select(Entry.share_id, func.sum(Entry.amount_minor))
+        .join(Payment, Payment.id == Entry.payment_id)
+        .where(Entry.share_id.in_(share_ids), Entry.effect == Effect.PAID, Entry.effective_date <= as_of, theirs)
+        .group_by(Entry.share_id)
+    )
+    return {share_id: -int(minor) for share_id, minor in session.execute(query) if share_id is not None}
+
+
+def _facts(share: Share, own: dict[str, int], insurers: dict[str, int], others: int) -> ShareFacts:
     def money(minor: int) -> Money:
         return Money(share.currency_code, minor)
 
@@ -193,6 +207,7 @@ def _facts(share: Share, own: dict[str, int], insurers: dict[str, int]) -> Share
         contractual=money(-insurers["adjusted"]),
         paid=money(-own["paid"]),
         written_off=money(-own["adjusted"]),
+        paid_by_others=money(others),
     )
 
 

@@ -25,6 +25,8 @@ from praxis_chassis.mapping import read_date, read_money
 from praxis_chassis.numbers import next_number
 from praxis_chassis.types import Money, new_id
 
+LARGEST_PAYMENT_MINOR = 10**11
+FIRST_RECEIVED_DATE = date(1990, 1, 1)
 METHODS, _ = enum_words(payment_pb2.PaymentMethod)
 
 
@@ -60,6 +62,14 @@ def _check_currency(amount: Money, expected: str) -> None:
 def _check_amount(payment: Payment, today: date) -> None:
     if payment.amount_minor <= 0:
         raise invalid("payment.amount", "AMOUNT_NOT_POSITIVE")
+    if payment.amount_minor > LARGEST_PAYMENT_MINOR:
+        raise invalid(
+            "payment.amount", "PAYMENT_TOO_LARGE", largest=Money(payment.currency_code, LARGEST_PAYMENT_MINOR).amount
+        )
+    if payment.received_date < FIRST_RECEIVED_DATE:
+        raise invalid(
+            "payment.received_date", "RECEIVED_DATE_TOO_EARLY", date=payment.received_date, first=FIRST_RECEIVED_DATE
+        )
     if payment.received_date > today:
         raise invalid("payment.received_date", "RECEIVED_DATE_IN_FUTURE", date=payment.received_date)
     if payment.method == payment_pb2.PAYMENT_METHOD_NON_PAYMENT:
