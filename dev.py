@@ -80,7 +80,7 @@ def test(rest: Sequence[str]) -> int:
         return replace_process("-m", "pytest", "tests/containers")
     if rest:
         return replace_process("-m", "pytest", *rest)
-    pytest = [PYTHON, "-m", "pytest", "--ignore=tests/bench", "--ignore=tests/containers"]
+    pytest: list[str | Path] = [PYTHON, "-m", "pytest", "--ignore=tests/bench", "--ignore=tests/containers"]
     together = call(*pytest, "-n", "2", "--dist", "loadfile", "-m", "not faults")
     alone = call(*pytest, "-m", "faults")
     contained = call(PYTHON, "-m", "pytest", "tests/containers")
