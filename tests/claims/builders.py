@@ -81,13 +81,13 @@ class Practice:
         event = patients.PracticeCreated(practice=practice_pb2.Practice(**(values | more)))
         self.tenant.receive(event, self.practice_id)
 
-    def tell_location(self) -> None:
+    def tell_location(self, time_zone: str = "America/Chicago") -> None:
         location = practice_pb2.Location(
             id=self.location_id,
             practice_id=self.practice_id,
             name="Elm Street",
             address=address("1 Main Street", "787021234"),
-            time_zone="America/Chicago",
+            time_zone=time_zone,
             place_of_service_code="11",
         )
         self.tenant.receive(patients.LocationCreated(location=location), self.location_id)

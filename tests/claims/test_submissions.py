@@ -22,8 +22,9 @@ from praxis_claims.usecases import inbound, submissions
 class Desk:
     """A practice with one ready claim and the folder of its clearinghouse."""
 
-    def __init__(self, practice: Practice, folder: Path) -> None:
-        practice.tell_all()
+    def __init__(self, practice: Practice, folder: Path, *, told: bool = False) -> None:
+        if not told:
+            practice.tell_all()
         practice.post()
         self.practice, self.tenant, self.folder = practice, practice.tenant, folder
         self.connector = DropFolder(folder)

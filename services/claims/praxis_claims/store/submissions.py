@@ -33,6 +33,8 @@ class Submission(Aggregate, Base):
     charge_amount = money("charge_amount_minor")
     file: Mapped[type_pb2.FileReference] = message_column(type_pb2.FileReference)
     file_name: Mapped[str] = mapped_column(Text)
+    # Of the dates and times in the file, which are the practice's.
+    time_zone: Mapped[str] = mapped_column(Text, default="UTC")
     send_attempts: Mapped[int] = mapped_column(Integer, default=0)
     send_error: Mapped[str] = mapped_column(Text, default="")
     send_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
+from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from praxis.claims.v1 import claim_pb2, claim_service_pb2, errors_pb2, events_pb2
@@ -16,7 +17,7 @@ from praxis_chassis.events import record
 from praxis_claims.rules.claim_numbers import normalized
 from praxis_claims.rules.lifecycle import State
 from praxis_claims.store.mappings import CLAIM, CORRECTABLE
-from praxis_claims.store.models import Claim, ClaimAttempt
+from praxis_claims.store.models import Claim, ClaimAttempt, LocationCopy
 from praxis_claims.usecases import scrubbing, timeline
 
 
@@ -89,12 +90,29 @@ def listed(session: Session, request: claim_service_pb2.ListClaimsRequest) -> Se
 
 
 def _aged(session: Session, query: Select[Claim], request: claim_service_pb2.ListClaimsRequest) -> Select[Claim]:
-    today = clock.now(session).date()
+    """Keep claims of some age in days, each by the civil date of its location."""
+    if not request.min_age_days and not request.max_age_days:
+        return query
+    zones: dict[str, list[UUID]] = {}
+    for location_id, zone in session.execute(select(LocationCopy.location_id, LocationCopy.time_zone)):
+        zones.setdefault(zone, []).append(location_id)
+    known = [location_id for locations in zones.values() for location_id in locations]
+    aged = [
+        and_(Claim.location_id.in_(locations), *_between(clock.today(session, zone), request))
+        for zone, locations in zones.items()
+    ]
+    return query.where(
+        or_(*aged, and_(Claim.location_id.not_in(known), *_between(clock.today(session, "UTC"), request)))
+    )
+
+
+def _between(today: date, request: claim_service_pb2.ListClaimsRequest) -> list[ColumnElement[bool]]:
+    bounds = []
     if request.min_age_days:
-        query = query.where(Claim.service_from_date <= today - timedelta(days=request.min_age_days))
+        bounds.append(Claim.service_from_date <= today - timedelta(days=request.min_age_days))
     if request.max_age_days:
-        query = query.where(Claim.service_from_date >= today - timedelta(days=request.max_age_days))
-    return query
+        bounds.append(Claim.service_from_date >= today - timedelta(days=request.max_age_days))
+    return bounds
 
 
 def _number(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -22,7 +23,7 @@ from praxis_chassis.types import Money, new_id
 from praxis_claims.connectors.connector import Connector
 from praxis_claims.edi.errors import EdiError
 from praxis_claims.rules.lifecycle import State
-from praxis_claims.store.models import Claim, ClaimAttempt, ControlNumber, Payer, Submission
+from praxis_claims.store.models import Claim, ClaimAttempt, ControlNumber, LocationCopy, Payer, Submission
 from praxis_claims.usecases import timeline, x12
 from praxis_claims.usecases.x12 import Numbering
 
@@ -64,7 +65,8 @@ def single_file(session: Session, claim: Claim) -> type_pb2.FileReference:
     """Return the claim alone as X12: with the numbers it was sent under, or as it would be sent now."""
     payer = fetch(session, Payer, claim.payer_id)
     sent = session.get(Submission, (claim.tenant_id, claim.submission_id)) if claim.submission_id else None
-    numbering = _numbering(sent) if sent else Numbering(x12.TRIAL_NUMBER, "PREVIEW", claim.update_time)
+    written = claim.update_time.astimezone(ZoneInfo(_zone(session, claim)))
+    numbering = _numbering(sent) if sent else Numbering(x12.TRIAL_NUMBER, "PREVIEW", written)
     data = _written([claim], {str(payer.id): payer}, numbering)
     return files(session).put(data, MEDIA_TYPE, f"{claim.claim_number}.837", subject_ids=[claim.patient_id])
 
@@ -72,7 +74,8 @@ def single_file(session: Session, claim: Claim) -> type_pb2.FileReference:
 def _store(session: Session, claims: Sequence[Claim], payers: dict[str, Payer]) -> Submission:
     payer, submission_id = payers[str(claims[0].payer_id)], new_id()
     created, number = clock.now(session), _next_number(session, payer.submitter_id)
-    numbering = Numbering(number, submission_id.hex.upper(), created)
+    zone = _zone(session, claims[0])
+    numbering = Numbering(number, submission_id.hex.upper(), created.astimezone(ZoneInfo(zone)))
     data = _written(claims, payers, numbering)
     name = f"{payer.submitter_id}-{number:09}.837"
     reference = files(session).put(data, MEDIA_TYPE, name, subject_ids=[claim.patient_id for claim in claims])
@@ -91,6 +94,7 @@ def _store(session: Session, claims: Sequence[Claim], payers: dict[str, Payer]) 
         charge_amount_minor=total.minor,
         file=reference,
         file_name=name,
+        time_zone=zone,
         # The same time stands in the file, so that the claim alone can be written again with the same bytes.
         create_time=created,
     )
@@ -146,7 +150,14 @@ def _written(claims: Sequence[Claim], payers: dict[str, Payer], numbering: Numbe
 
 
 def _numbering(sent: Submission) -> Numbering:
-    return Numbering(sent.interchange_control_number, sent.id.hex.upper(), sent.create_time)
+    created = sent.create_time.astimezone(ZoneInfo(sent.time_zone))
+    return Numbering(sent.interchange_control_number, sent.id.hex.upper(), created)
+
+
+def _zone(session: Session, claim: Claim) -> str:
+    """Return the time zone of the place that bills: a file made in the evening bears the date of that evening."""
+    location = session.get(LocationCopy, (claim.tenant_id, claim.location_id))
+    return location.time_zone if location else "UTC"
 
 
 def _next_number(session: Session, sender: str) -> int:
