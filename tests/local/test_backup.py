@@ -112,7 +112,9 @@ def test_thirty_five_days_and_twelve_months_are_kept(tmp_path: Path) -> None:
     assert {name[:8] for name in daily_ids(backups)} == days
     kept = kept_ids(backups)
     assert len({name[:6] for name in kept}) == 12
-    assert len(kept) == 35 + 10, "of the twelve months, two are among the 35 days"
+    assert len(kept) == 35 + 10 + 1, "of the twelve months, two are among the 35 days; two days are kept whole"
+    restored = [replace(backup, timeline=2 if backup.id[-7:-5] == "15" else 1) for backup in backups]
+    assert len(daily_ids(restored)) == 2 * 35 - 1, "each history keeps a backup of its own"
     assert kept_ids(backups[-1:]) == {backups[-1].id}, "an only backup stays however old it is"
 
 
@@ -251,6 +253,8 @@ def test_only_ciphertext_and_no_key_lie_in_the_folder(lived: Lived) -> None:
     unpack(lived.source, lived.backup, lived.place / "unpacked")
     assert (lived.place / "unpacked/secrets/keys.json").read_bytes() == lived.home.keys_file.read_bytes()
     assert not (lived.place / "unpacked/secrets/backup-key.pem").exists()
+    secrets = lived.place / "unpacked/secrets"
+    assert all(not path.stat().st_mode & 0o077 for path in [secrets, *secrets.rglob("*")] if path.is_dir())
 
 
 def test_an_erased_file_leaves_the_backups_and_a_lost_one_stays(lived: Lived) -> None:

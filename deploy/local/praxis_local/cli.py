@@ -111,6 +111,23 @@ def psql(
     os.execv(client, [client, url, *(arguments or [])])  # noqa: S606 -- the user asked for this program
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def part(
+    name: Annotated[str, typer.Argument(help="Service, or gateway.")],
+    arguments: Annotated[list[str], typer.Argument(help="Its command, such as `rebuild` or `divergences`.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Run a command of one part beside the running installation, with the settings that it has there."""
+    if name not in {*SERVICES, GATEWAY}:
+        raise typer.BadParameter(f"{name}; the parts are {', '.join((*SERVICES, GATEWAY))}")
+    state, place = _running(home), Home(home)
+    gateway = int(state["url"].rpartition(":")[2])
+    ports = Ports(gateway, state["calls"], Ports.choose(gateway).probes)
+    databases = provision(state["admin_url"], DATABASES, place.passwords)
+    process = launch(Topology(place, ports, databases, state["nats_url"]).command(name, *arguments), None)
+    raise typer.Exit(process.wait())
+
+
 @app.command()
 def reset(
     home: HomeOption = DEFAULT_HOME,

@@ -200,7 +200,7 @@ def _divergences(connection: psycopg.Connection, name: str) -> Iterator[Finding]
     row = connection.execute("SELECT count(*) FROM divergences").fetchone()
     if row and row[0]:
         text = f"{row[0]} copies differ from their restored owner"
-        yield Finding("wrong", f"{name} events", text, f"python -m praxis_{name} divergences, or rebuild")
+        yield Finding("wrong", f"{name} events", text, f"{COMMAND} part {name} divergences")
 
 
 def _events(state: dict[str, Any]) -> Iterator[Finding]:
@@ -227,7 +227,7 @@ def _judged(name: str, waiting: int, dead: int) -> Iterator[Finding]:
         text = f"{waiting} unpublished for over a minute"
         yield Finding("wrong", f"{name} events", text, f"{COMMAND} logs {name}")
     if dead:
-        mend = f"mend the cause, then python -m praxis_{name} replay TENANT"
+        mend = f"mend the cause, then {COMMAND} part {name} replay TENANT"
         yield Finding("look", f"{name} events", f"{dead} dead letters", mend)
     if not waiting and not dead:
         yield Finding("good", f"{name} events", "none waiting, none given up")

@@ -91,7 +91,7 @@ def _bound(port: int) -> socket.socket:
     return probe
 
 
-def launch(program: Program, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
+def launch(program: Program, output: int | IO[bytes] | None) -> subprocess.Popen[bytes]:
     """Start the program in its own session; on Linux the kernel stops it when the calling thread ends."""
     return subprocess.Popen(
         list(program.arguments),

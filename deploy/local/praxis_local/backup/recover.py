@@ -100,6 +100,8 @@ def unpack(source: Source, backup: Backup, folder: Path) -> None:
         _extract(plain, folder)
     with source.open(source.store.keys / f"{backup.id}{SEALED}", f"{backup.id}/keys") as plain:
         _write(folder / "secrets" / "keys.json", plain)
+    for path in [folder / "secrets", *(folder / "secrets").rglob("*")]:
+        path.chmod(0o700 if path.is_dir() else 0o600)
     (server.data / "recovery.signal").touch()
     server.data.chmod(0o700)
     _give(server, server.home)

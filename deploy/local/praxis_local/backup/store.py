@@ -18,13 +18,14 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
 from praxis_local.processes import StartFailed
 
 DAILY, MONTHLY = 35, 12
+UNTHINNED = timedelta(days=2)
 PARTIAL = ".partial"
 SEALED = ".sealed"
 IDENTIFIER = re.compile(r"\d{8}T\d{6}Z")
@@ -154,9 +155,11 @@ class Store:
 
 
 def daily_ids(backups: Iterable[Backup]) -> set[str]:
-    """Return the newest backup of each of the last 35 days that have one; from them any moment can be reached."""
-    days = {backup.id[:8]: backup.id for backup in sorted(backups, key=lambda item: item.id)}
-    return {days[day] for day in sorted(days)[-DAILY:]}
+    """Return all of two days, and of 35 days the newest of each timeline: from them any moment can be reached."""
+    listed = sorted(backups, key=lambda item: item.id)
+    days = sorted({backup.id[:8] for backup in listed})[-DAILY:]
+    newest = {(backup.id[:8], backup.timeline): backup.id for backup in listed if backup.id[:8] in days}
+    return set(newest.values()) | {backup.id for backup in listed if listed[-1].end - backup.end < UNTHINNED}
 
 
 def kept_ids(backups: Iterable[Backup]) -> set[str]:
