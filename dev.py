@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         "run": (run, "start everything and print the address, the logins and a test key"),
         "test": (test, "run the tests; arguments go to pytest"),
         "lint": (lint, "run every check that needs no running system"),
-        "bench": (bench, "measure ratios against a bare baseline"),
+        "bench": (bench, "measure against limits and peers: bench [row …] [--json FILE] [--quick]"),
         "lock": (lock, "resolve deploy/requirements/*.in again"),
         "migrate": (migrate, "bring every database of .praxis/ to the newest schema"),
         "revision": (revision, "write a migration: revision SERVICE MESSAGE"),
@@ -71,7 +71,7 @@ def lint(rest: Sequence[str]) -> int:
 
 
 def bench(rest: Sequence[str]) -> int:
-    return replace_process("-m", "pytest", "tests/bench", "-s", "-p", "no:cacheprovider", "-o", "timeout=0", *rest)
+    return replace_process("-m", "tests.bench", *rest)
 
 
 def test(rest: Sequence[str]) -> int:
@@ -80,7 +80,7 @@ def test(rest: Sequence[str]) -> int:
         return replace_process("-m", "pytest", "tests/containers")
     if rest:
         return replace_process("-m", "pytest", *rest)
-    pytest: list[str | Path] = [PYTHON, "-m", "pytest", "--ignore=tests/bench", "--ignore=tests/containers"]
+    pytest: list[str | Path] = [PYTHON, "-m", "pytest", "--ignore=tests/containers"]
     together = call(*pytest, "-n", "2", "--dist", "loadfile", "-m", "not faults")
     alone = call(*pytest, "-m", "faults")
     contained = call(PYTHON, "-m", "pytest", "tests/containers")

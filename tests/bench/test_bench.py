@@ -1,0 +1,51 @@
+"""The bench measures every row and says so in a table and in JSON; how fast anything was is judged by people."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.bench.figures import KEYS, Figure, Void, at_least, table, void
+from tests.bench.load import Load
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = {"0", "1", "2", "3", "4", "6", "7", "8", "14", "15", "16", "17"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_every_row_is_measured_and_told(tmp_path: Path) -> None:
+    target = tmp_path / "figures.json"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-m", "tests.bench", "--quick", "--json", str(target)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    entries = json.loads(target.read_text())
+    assert {entry["name"].split()[0] for entry in entries} == ROWS
+    for entry in entries:
+        assert set(KEYS) <= set(entry)
+        assert entry["value"] is not None
+        assert entry["name"] in done.stdout
+    paired = {entry["name"].split()[0] for entry in entries if entry["ratio"] is not None}
+    assert paired >= {"1", "2", "3", "4", "7", "8", "16", "17"}
+
+
+def test_an_answer_that_was_not_wanted_voids_a_run() -> None:
+    load = Load(answered=10, seconds=1.0, statuses={"200": 9, "503": 1}, milliseconds=[1.0] * 10, sample="overloaded")
+    with pytest.raises(Void, match="503"):
+        load.expect(200)
+    assert load.expect(200, 503) is load
+    row = void("1", Void("answers with status 503"))
+    assert not row.met
+    assert "void: answers with status 503" in table([row])
+
+
+def test_the_median_of_the_rounds_decides() -> None:
+    pairs = [(10.0, 100.0), (30.0, 100.0), (20.0, 100.0)]
+    met, missed = (at_least("x", pairs, "calls/s", least) for least in (0.2, 0.21))
+    assert (met.ratio, met.met, missed.met) == (0.2, True, False)
+    assert Figure("x", 1.23456789, "s", "", met=True).entry()["value"] == 1.23457
