@@ -40,16 +40,33 @@ def page(
     descending: bool = False,
 ) -> tuple[list[T], str]:
     """Return one page and the token of the next, empty on the last; the last key of `order` must be unique."""
-    size = min(request.page_size or DEFAULT_SIZE, LARGEST_SIZE)
-    shape = _shape(order, descending)
-    if request.page_token:
-        query = query.where(_after(order, _decode(request.page_token, shape, order), descending))
-    keys = [key.desc() if descending else key.asc() for key in order]
-    rows = list(session.scalars(query.order_by(*keys).limit(size + 1)))
+    query, size = _cut(query, order, request, descending)
+    rows = list(session.scalars(query))
     if len(rows) <= size:
         return rows, ""
     last = [getattr(rows[size - 1], str(getattr(key, "key", key))) for key in order]
-    return rows[:size], _encode(last, shape)
+    return rows[:size], _encode(last, _shape(order, descending))
+
+
+def page_of_rows(
+    session: Session, query: Select[Any], *, order: Sequence[Key], request: PageRequest
+) -> tuple[Sequence[Sequence[Any]], str]:
+    """Return the same of a query of columns; each row ends with its sort keys."""
+    query, size = _cut(query.add_columns(*order), order, request, descending=False)
+    rows = session.execute(query).all()
+    if len(rows) <= size:
+        return rows, ""
+    return rows[:size], _encode(rows[size - 1][-len(order) :], _shape(order, descending=False))
+
+
+def _cut(query: Select[T], order: Sequence[Key], request: PageRequest, descending: bool) -> tuple[Select[T], int]:
+    """Return the query of one page and of one row more, which tells whether there is another."""
+    size = min(request.page_size or DEFAULT_SIZE, LARGEST_SIZE)
+    if request.page_token:
+        values = _decode(request.page_token, _shape(order, descending), order)
+        query = query.where(_after(order, values, descending))
+    keys = [key.desc() if descending else key.asc() for key in order]
+    return query.order_by(*keys).limit(size + 1), size
 
 
 def _after(order: Sequence[Key], values: Sequence[Any], descending: bool) -> ColumnElement[bool]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from praxis.patients.v1 import patient_pb2
 from praxis.patients.v1 import patient_service_pb2 as pb
-from praxis_chassis.database import fetch
-from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
-from praxis_patients.store.mappings import PATIENT
+from praxis_patients.store.mappings import PATIENT, PATIENT_READING
 from praxis_patients.store.models import Patient
 from praxis_patients.usecases import erasure, patients, responsibilities, states
 
@@ -19,13 +17,14 @@ class PatientService:
 
     @query
     def GetPatient(self, request: pb.GetPatientRequest, call: Call) -> patient_pb2.Patient:
-        return PATIENT.message(fetch(call.session, Patient, request.id))
+        return PATIENT_READING.get(call.session, request.id)
 
     @query
     def ListPatients(self, request: pb.ListPatientsRequest, call: Call) -> pb.ListPatientsResponse:
         wanted = patients.found(call.session, request)
-        found, token = page(call.session, wanted, order=[Patient.sort_name, Patient.id], request=request)
-        return pb.ListPatientsResponse(patients=map(PATIENT.message, found), next_page_token=token)
+        order = [Patient.sort_name, Patient.id]
+        found, token = PATIENT_READING.page(call.session, wanted, order=order, request=request)
+        return pb.ListPatientsResponse(patients=found, next_page_token=token)
 
     @command
     def UpdatePatient(self, request: pb.UpdatePatientRequest, call: Call) -> patient_pb2.Patient:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Text, cast, func, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
+
 from praxis.patients.v1 import coverage_pb2, party_pb2, patient_pb2, practice_pb2, practitioner_pb2
 from praxis_chassis.mapping import Mapping, Special
+from praxis_chassis.reading import Children, Reading
 from praxis_patients.store.models import (
     Coverage,
     Location,
     Party,
     Patient,
+    PatientReference,
     Practice,
     Practitioner,
     Referrer,
@@ -39,7 +44,7 @@ def _set_human(patient: Patient, profile: patient_pb2.HumanProfile | None) -> No
 
 
 def _references(patient: Patient) -> list[patient_pb2.ExternalReference]:
-    return [patient_pb2.ExternalReference(system=row.system, value=row.value) for row in patient.references]
+    return [EXTERNAL_REFERENCE.message(row) for row in patient.references]
 
 
 def _responsibilities(patient: Patient) -> list[patient_pb2.Responsibility]:
@@ -55,6 +60,7 @@ LOCATION = Mapping(Location, practice_pb2.Location)
 PRACTITIONER = Mapping(Practitioner, practitioner_pb2.Practitioner, read_only={"display_name"})
 REFERRER = Mapping(Referrer, practitioner_pb2.Referrer, read_only={"display_name"})
 PARTY = Mapping(Party, party_pb2.Party, read_only={"state", "display_name", "patient_id"})
+EXTERNAL_REFERENCE = Mapping(PatientReference, patient_pb2.ExternalReference)
 RESPONSIBILITY = Mapping(
     Responsibility, patient_pb2.Responsibility, special={"party_display_name": Special(read=_party_name)}
 )
@@ -68,4 +74,27 @@ PATIENT = Mapping(
         "responsibilities": Special(read=_responsibilities),
     },
 )
+PATIENT_READING = Reading(
+    PATIENT,
+    columns={
+        "human": type_coerce(
+            Patient.human.op("||")(
+                func.jsonb_build_object(
+                    "party_id", func.coalesce(cast(Patient.party_id, Text), ""),
+                    "government_id_last_four", func.coalesce(cast(Patient.government_id, JSONB)["l"].astext, ""),
+                )
+            ),
+            Patient.human.type,
+        )
+    },
+    children={
+        "external_refs": Children(
+            Reading(EXTERNAL_REFERENCE), parent=PatientReference.patient_id, order=[PatientReference.system]
+        ),
+        "responsibilities": Children(
+            Reading(RESPONSIBILITY, columns={"party_display_name": Party.display_name}, joined=[Responsibility.party]),
+            parent=Responsibility.patient_id, order=[Responsibility.position],
+        ),
+    },
+)  # fmt: skip
 COVERAGE = Mapping(Coverage, coverage_pb2.Coverage, read_only={"state"})

@@ -8,10 +8,9 @@ from praxis.scheduling.v1 import appointment_pb2, visit_pb2
 from praxis.scheduling.v1 import appointment_service_pb2 as pb
 from praxis_chassis.database import fetch
 from praxis_chassis.mapping import moment
-from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
 from praxis_scheduling.api.dates import between
-from praxis_scheduling.api.mappings import APPOINTMENT, VISIT
+from praxis_scheduling.api.mappings import APPOINTMENT, APPOINTMENT_READING, VISIT
 from praxis_scheduling.store.models import Appointment
 from praxis_scheduling.usecases import appointments, booking, slots, visits
 from praxis_scheduling.usecases.availability import active_type, wish_for
@@ -37,14 +36,14 @@ class AppointmentService:
 
     @query
     def GetAppointment(self, request: pb.GetAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
-        return APPOINTMENT.message(fetch(call.session, Appointment, request.id))
+        return APPOINTMENT_READING.get(call.session, request.id)
 
     @query
     def ListAppointments(self, request: pb.ListAppointmentsRequest, call: Call) -> pb.ListAppointmentsResponse:
         wanted = appointments.wanted(request, between(Appointment.local_date, request))
         order = [Appointment.start_time, Appointment.id]
-        items, token = page(call.session, wanted, order=order, request=request)
-        return pb.ListAppointmentsResponse(appointments=map(APPOINTMENT.message, items), next_page_token=token)
+        items, token = APPOINTMENT_READING.page(call.session, wanted, order=order, request=request)
+        return pb.ListAppointmentsResponse(appointments=items, next_page_token=token)
 
     @command
     def CreateAppointment(self, request: pb.CreateAppointmentRequest, call: Call) -> appointment_pb2.Appointment:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import cast
+from sqlalchemy import DateTime, func, true
 
 from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2, resource_pb2, template_pb2, visit_pb2
 from praxis_chassis.mapping import Mapping, Special, instant
-from praxis_scheduling.store.models import Appointment, AppointmentType, Closure, Reservation, Resource, Template, Visit
+from praxis_chassis.reading import Children, Reading
+from praxis_scheduling.store.models import (
+    Appointment,
+    AppointmentType,
+    Closure,
+    PatientCopy,
+    Reservation,
+    Resource,
+    Template,
+    Visit,
+)
 
 RESOURCE = Mapping(Resource, resource_pb2.Resource)
 APPOINTMENT_TYPE = Mapping(AppointmentType, appointment_type_pb2.AppointmentType)
@@ -14,21 +24,28 @@ TEMPLATE = Mapping(Template, template_pb2.Template)
 CLOSURE = Mapping(Closure, template_pb2.Closure)
 
 
-def reservation_message(reservation: Reservation) -> appointment_pb2.Reservation:
-    """Return the public form of a reservation."""
-    resource, during = reservation.resource, reservation.during
-    assert during.lower is not None
-    assert during.upper is not None
-    return appointment_pb2.Reservation(
-        resource_id=str(resource.id),
-        resource_name=resource.name,
-        kind=cast("resource_pb2.ResourceKind.ValueType", resource.kind),
-        practitioner_id=str(resource.practitioner_id or ""),
-        lane=reservation.lane,
-        start_time=instant(during.lower),
-        end_time=instant(during.upper),
-    )
-
+RESERVATION = Mapping(
+    Reservation,
+    appointment_pb2.Reservation,
+    special={
+        "resource_name": Special(read=lambda reservation: reservation.resource.name),
+        "kind": Special(read=lambda reservation: reservation.resource.kind),
+        "practitioner_id": Special(read=lambda reservation: str(reservation.resource.practitioner_id or "")),
+        "start_time": Special(read=lambda reservation: instant(reservation.during.lower)),
+        "end_time": Special(read=lambda reservation: instant(reservation.during.upper)),
+    },
+)
+RESERVATION_READING = Reading(
+    RESERVATION,
+    columns={
+        "resource_name": Resource.name,
+        "kind": Resource.kind,
+        "practitioner_id": Resource.practitioner_id,
+        "start_time": func.lower(Reservation.during, type_=DateTime),
+        "end_time": func.upper(Reservation.during, type_=DateTime),
+    },
+    joined=[Reservation.resource],
+)
 
 APPOINTMENT = Mapping(
     Appointment,
@@ -39,7 +56,22 @@ APPOINTMENT = Mapping(
     },
     special={
         "patient_name": Special(read=lambda appointment: appointment.patient.name),
-        "reservations": Special(read=lambda appointment: list(map(reservation_message, appointment.reservations))),
+        "reservations": Special(read=lambda appointment: list(map(RESERVATION.message, appointment.reservations))),
+    },
+)  # fmt: skip
+
+APPOINTMENT_READING = Reading(
+    APPOINTMENT,
+    columns={
+        "patient_name": PatientCopy.name,
+        "overridden": func.cardinality(Appointment.overridden_rules) > 0,
+    },
+    joined=[Appointment.patient],
+    children={
+        "reservations": Children(
+            RESERVATION_READING, parent=Reservation.appointment_id, where=Reservation.live == true(),
+            order=[Reservation.resource_id, Reservation.lane],
+        )
     },
 )  # fmt: skip
 
