@@ -19,7 +19,7 @@ from praxis.billing.v1 import (
 )
 from praxis.claims.v1 import events_pb2 as claims
 from praxis.claims.v1 import payer_pb2, remittance_pb2
-from praxis.patients.v1 import coverage_pb2, party_pb2, patient_pb2, practice_pb2
+from praxis.patients.v1 import coverage_pb2, party_pb2, patient_pb2, practice_pb2, practitioner_pb2
 from praxis.patients.v1 import events_pb2 as patients
 from praxis.type.v1 import type_pb2
 from praxis_chassis.testing import ServiceUnderTest, TenantUnderTest
@@ -74,6 +74,9 @@ class Practice:
             place_of_service_code="11",
         )
         self.tenant.receive(patients.LocationCreated(location=place), self.location)
+        self.tenant.receive(
+            patients.PractitionerCreated(practitioner=practitioner_pb2.Practitioner(id=PRACTITIONER)), PRACTITIONER
+        )
         for payer, name in ((self.payer, "Acme Health"), (self.second_payer, "Beta Mutual")):
             self.tenant.receive(claims.PayerCreated(payer=payer_pb2.Payer(id=payer, name=name)), payer)
 

@@ -10,7 +10,7 @@ from billing.practice import TODAY, Practice, amounts, pays, usd
 
 from praxis.billing.v1 import encounter_pb2, encounter_service_pb2, events_pb2, ledger_service_pb2
 from praxis.patients.v1 import events_pb2 as patients
-from praxis.patients.v1 import patient_pb2
+from praxis.patients.v1 import patient_pb2, practitioner_pb2
 from praxis_chassis.testing import Refused, ServiceUnderTest
 from praxis_chassis.types import new_id
 
@@ -122,7 +122,7 @@ def test_a_price_by_hand_needs_its_permission(practice: Practice) -> None:
 def test_a_negative_fee_is_refused(practice: Practice) -> None:
     with pytest.raises(Refused) as refused:
         practice.schedule({"99213": "-1.00"})
-    assert [item[:2] for item in refused.value.violations] == [("fee_schedule.fees[0].amount", "AMOUNT_NEGATIVE")]
+    assert [item[:2] for item in refused.value.violations] == [("fee_schedule.fees[0].amount", "AMOUNT_NOT_POSITIVE")]
 
 
 @pytest.mark.parametrize("discount", [{"discount_basis_points": 10_000}, {"discount": usd("5.00")}])
@@ -146,6 +146,33 @@ def test_a_preview_prices_without_posting(practice: Practice) -> None:
     assert sorted(amounts(preview)[0]) == [("account", "20.00"), ("insurer", "80.00")]
     assert not practice.tenant.events(events_pb2.EncounterPosted)
     assert not practice.tenant.call("ListEncounters", encounter_service_pb2.ListEncountersRequest()).encounters
+
+
+def test_a_practitioner_of_a_charge_and_a_referrer_may_be_named_once_they_are_known(practice: Practice) -> None:
+    colleague, referrer = str(new_id()), str(new_id())
+    known = practitioner_pb2.Practitioner(id=colleague)
+    practice.tenant.receive(patients.PractitionerCreated(practitioner=known), colleague)
+    practice.tenant.receive(patients.ReferrerCreated(referrer=practitioner_pb2.Referrer(id=referrer)), referrer)
+    charge = encounter_pb2.Charge(procedure_code="99213", rendering_practitioner_id=colleague)
+    posted = practice.post(practice.human(), charges=[charge], referrer_id=referrer)
+    assert (posted.charges[0].rendering_practitioner_id, posted.referrer_id) == (colleague, referrer)
+
+
+def test_nothing_is_charged_for_a_day_after_the_death(practice: Practice) -> None:
+    patient_id = practice.animal(10_000)
+    earlier = (TODAY - timedelta(days=3)).isoformat()
+    owner = pays(practice.party("Owner"), 10_000)
+    dead = patient_pb2.Patient(
+        id=patient_id, animal=patient_pb2.AnimalProfile(name="Biscuit"), responsibilities=[owner], deceased_date=earlier
+    )
+    practice.tenant.receive(patients.PatientUpdated(patient=dead), patient_id)
+    with pytest.raises(Refused) as refused:
+        practice.post(patient_id, "RABIES")
+    assert refused.value.reason == "PATIENT_DECEASED"
+    assert practice.post(patient_id, "RABIES", service_date=earlier).total.amount == "33.33"
+    dead.deceased_date = ""
+    practice.tenant.receive(patients.PatientUpdated(patient=dead), patient_id)
+    assert practice.post(patient_id, "RABIES").total.amount == "33.33"
 
 
 def test_a_visit_is_checked_out_once(practice: Practice) -> None:
@@ -173,6 +200,12 @@ def test_the_same_key_posts_once(practice: Practice) -> None:
     [
         ({"patient_id": "0190a6d0-7b1c-7c3e-9d7e-2f4b5a6c7d99"}, "PATIENT_NOT_KNOWN_YET"),
         ({"location_id": "0190a6d0-7b1c-7c3e-9d7e-2f4b5a6c7d99"}, "LOCATION_NOT_KNOWN_YET"),
+        ({"rendering_practitioner_id": "0190a6d0-7b1c-7c3e-9d7e-2f4b5a6c7d99"}, "PRACTITIONER_NOT_KNOWN_YET"),
+        ({"referrer_id": "0190a6d0-7b1c-7c3e-9d7e-2f4b5a6c7d99"}, "REFERRER_NOT_KNOWN_YET"),
+        (
+            {"charges": [encounter_pb2.Charge(procedure_code="99213", rendering_practitioner_id=str(new_id()))]},
+            "PRACTITIONER_NOT_KNOWN_YET",
+        ),
         ({"charges": [encounter_pb2.Charge(procedure_code="00000")]}, "ITEM_NOT_FOUND"),
         ({"charges": [encounter_pb2.Charge(procedure_code="RABIES")]}, "ITEM_NOT_FOR_PATIENT"),
         ({"charges": [encounter_pb2.Charge(procedure_code="99213", diagnosis_pointers=[2])]}, "INVALID_REQUEST"),

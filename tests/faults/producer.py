@@ -72,7 +72,7 @@ class Producer:
             patient_id=patient_id,
             service_date=self.plan["date"],
             location_id=self.plan["location"],
-            rendering_practitioner_id=SUBJECT,
+            rendering_practitioner_id=self.plan["practitioner"],
             diagnoses=["J06.9"],
             charges=[charge],
             self_pay=True,

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import nats
-from tests.billing.practice import TODAY, Practice
+from tests.billing.practice import PRACTITIONER, TODAY, Practice
 from tests.faults.oracle import FLOWS, Findings, Oracle
 from tests.faults.producer import CHARGE_EVERY
 from tests.faults.world import World, in_process
@@ -56,6 +56,7 @@ class Run:
             "count": self.requests // LANES,
             "patients": self.patients,
             "location": self.location,
+            "practitioner": PRACTITIONER,
             "date": TODAY.isoformat(),
             "permissions": PERMISSIONS,
             "targets": {name: f"127.0.0.1:{self.world.ports[name]}" for name in ("patients", "billing")},

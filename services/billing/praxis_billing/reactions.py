@@ -47,6 +47,16 @@ def copy_location(session: Session, event: patients.LocationCreated) -> None:
     directory.copy_location(session, event.location)
 
 
+@reaction(patients.PractitionerCreated, patients.PractitionerUpdated)
+def copy_practitioner(session: Session, event: patients.PractitionerCreated) -> None:
+    directory.copy_practitioner(session, UUID(event.practitioner.id))
+
+
+@reaction(patients.ReferrerCreated, patients.ReferrerUpdated)
+def copy_referrer(session: Session, event: patients.ReferrerCreated) -> None:
+    directory.copy_referrer(session, UUID(event.referrer.id))
+
+
 @reaction(claims.PayerCreated, claims.PayerUpdated)
 def copy_payer(session: Session, event: claims.PayerCreated) -> None:
     directory.copy_payer(session, event.payer)

@@ -23,6 +23,7 @@ class PatientCopy(Tenanted, Base):
     survivor_id: Mapped[UUID | None] = mapped_column(info={"patient": True})
     display_name: Mapped[str] = mapped_column(default="")
     sector: Mapped[int] = enum_column(catalog_pb2.Sector)
+    deceased_date: Mapped[date | None]
 
 
 class ResponsibilityCopy(Tenanted, Base):
@@ -89,3 +90,19 @@ class LocationCopy(Tenanted, Base):
     name: Mapped[str]
     time_zone: Mapped[str]
     place_of_service_code: Mapped[str] = mapped_column(default="")
+
+
+class PractitionerCopy(Tenanted, Base):
+    """That a practitioner exists; charges name nobody else."""
+
+    __tablename__ = "practitioner_copies"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class ReferrerCopy(Tenanted, Base):
+    """That a referrer exists."""
+
+    __tablename__ = "referrer_copies"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)

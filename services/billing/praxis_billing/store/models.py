@@ -12,6 +12,8 @@ from praxis_billing.store.copies import (
     PatientCopy,
     PayerCopy,
     PracticeCopy,
+    PractitionerCopy,
+    ReferrerCopy,
     ResponsibilityCopy,
 )
 from praxis_billing.store.encounters import Charge, Encounter, Share
@@ -38,6 +40,8 @@ __all__ = [
     "PayerCopy",
     "Payment",
     "PracticeCopy",
+    "PractitionerCopy",
+    "ReferrerCopy",
     "RemittancePosting",
     "ResponsibilityCopy",
     "Share",

@@ -57,8 +57,6 @@ def _check_schedule(session: Session, schedule: FeeSchedule) -> None:
     with session.no_autoflush:
         known = set(session.scalars(select(CatalogItem.id).where(CatalogItem.id.in_(wanted))))
     for place, fee in enumerate(schedule.fees):
-        if fee.amount_minor < 0:
-            raise invalid(f"fee_schedule.fees[{place}].amount", "AMOUNT_NEGATIVE")
         if fee.catalog_item_id not in known:
             raise invalid(f"fee_schedule.fees[{place}].catalog_item_id", "ITEM_UNKNOWN", id=fee.catalog_item_id)
 

@@ -15,7 +15,15 @@ from praxis_billing.rules.fees import Circumstances, select_fee
 from praxis_billing.rules.pricing import Price, Tax, price
 from praxis_billing.rules.shares import Cover, Owner, Part, split_charges
 from praxis_billing.store import queries
-from praxis_billing.store.models import CatalogItem, Charge, CoverageCopy, LocationCopy, PatientCopy
+from praxis_billing.store.models import (
+    CatalogItem,
+    Charge,
+    CoverageCopy,
+    LocationCopy,
+    PatientCopy,
+    PractitionerCopy,
+    ReferrerCopy,
+)
 from praxis_chassis import clock
 from praxis_chassis.context import context_of
 from praxis_chassis.database import fetch, uuid_of
@@ -59,6 +67,9 @@ def setting_of(session: Session, encounter: encounter_pb2.Encounter) -> Setting:
     if location is None or practice is None:
         raise DomainError(errors_pb2.ERROR_REASON_LOCATION_NOT_KNOWN_YET, location_id=encounter.location_id)
     day = _service_date(session, encounter, location)
+    if patient.deceased_date is not None and day > patient.deceased_date:
+        raise DomainError(errors_pb2.ERROR_REASON_PATIENT_DECEASED, date=patient.deceased_date)
+    _check_people(session, encounter)
     return Setting(
         service_date=day,
         patient=patient,
@@ -67,6 +78,18 @@ def setting_of(session: Session, encounter: encounter_pb2.Encounter) -> Setting:
         currency=practice.currency_code,
         cover=None if encounter.self_pay else _first_cover(session, patient, day),
     )
+
+
+def _check_people(session: Session, encounter: encounter_pb2.Encounter) -> None:
+    """Refuse practitioners and referrers that nobody has told of, because no claim could ever name them."""
+    wanted = {encounter.rendering_practitioner_id, *(charge.rendering_practitioner_id for charge in encounter.charges)}
+    for practitioner_id in sorted(wanted - {""}):
+        if queries.copy_of(session, PractitionerCopy, uuid_of(practitioner_id)) is None:
+            reason = errors_pb2.ERROR_REASON_PRACTITIONER_NOT_KNOWN_YET
+            raise DomainError(reason, practitioner_id=practitioner_id)
+    referrer_id = encounter.referrer_id
+    if referrer_id and queries.copy_of(session, ReferrerCopy, uuid_of(referrer_id)) is None:
+        raise DomainError(errors_pb2.ERROR_REASON_REFERRER_NOT_KNOWN_YET, referrer_id=referrer_id)
 
 
 def _first_cover(session: Session, patient: PatientCopy, day: date) -> CoverageCopy | None:

@@ -22,6 +22,8 @@ from praxis_billing.store.models import (
     PayerCopy,
     Payment,
     PracticeCopy,
+    PractitionerCopy,
+    ReferrerCopy,
     ResponsibilityCopy,
     Statement,
 )
@@ -45,6 +47,7 @@ def copy_patient(session: Session, patient: patient_pb2.Patient) -> None:
             id=UUID(patient.id),
             display_name=patient.display_name,
             sector=catalog_pb2.SECTOR_HUMAN if profile == "human" else catalog_pb2.SECTOR_ANIMAL,
+            deceased_date=read_date(patient.deceased_date, "deceased_date"),
         )
     )
     patient_id = UUID(patient.id)
@@ -133,9 +136,20 @@ def copy_location(session: Session, location: practice_pb2.Location) -> None:
     )
 
 
+def copy_practitioner(session: Session, practitioner_id: UUID) -> None:
+    """Keep that a practitioner exists."""
+    session.merge(PractitionerCopy(tenant_id=context_of(session).tenant, id=practitioner_id))
+
+
+def copy_referrer(session: Session, referrer_id: UUID) -> None:
+    """Keep that a referrer exists."""
+    session.merge(ReferrerCopy(tenant_id=context_of(session).tenant, id=referrer_id))
+
+
 def erase_patient(session: Session, patient_id: UUID) -> None:
     """Blank everything that says who the patient was; ids and money stay."""
-    session.execute(update(PatientCopy).where(PatientCopy.id == patient_id).values(display_name=""))
+    blank = {"display_name": "", "deceased_date": None}
+    session.execute(update(PatientCopy).where(PatientCopy.id == patient_id).values(**blank))
     session.execute(
         update(Encounter)
         .where(Encounter.patient_id == patient_id)
