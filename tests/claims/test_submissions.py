@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from tests.claims.answers import acknowledgment_999, acknowledgment_ta1, status_277ca
 from tests.claims.builders import Practice
 from tests.claims.test_claims import only_claim
@@ -16,6 +17,7 @@ from praxis.claims.v1 import submission_service_pb2 as submissions_pb
 from praxis_chassis.files import files
 from praxis_chassis.testing import Refused
 from praxis_claims.connectors.drop_folder import DropFolder
+from praxis_claims.store.models import Submission
 from praxis_claims.usecases import inbound, submissions
 
 
@@ -92,6 +94,37 @@ def test_a_crash_after_sending_sends_the_same_bytes_again(desk: Desk) -> None:
     before = (desk.folder / "in" / submission.file_name).read_bytes()
     desk.send()
     assert [path.read_bytes() for path in (desk.folder / "in").iterdir()] == [before]
+
+
+class Watched(DropFolder):
+    """A folder that looks into the database while a file is on its way, and is cut off before one of the files."""
+
+    def __init__(self, desk: Desk, cut: str) -> None:
+        super().__init__(desk.folder)
+        self.desk, self.cut = desk, cut
+        self.states: list[int] = []
+
+    def submit(self, name: str, data: bytes) -> None:
+        with self.desk.tenant.session() as session:
+            rows = session.scalars(select(Submission.state).order_by(Submission.id).with_for_update(nowait=True))
+            self.states += rows.all()
+        super().submit(name, data)
+        if name == self.cut:
+            raise KeyboardInterrupt
+
+
+def test_each_file_is_noted_as_sent_before_the_next_leaves_and_no_row_is_locked_meanwhile(desk: Desk) -> None:
+    first = desk.submit()
+    desk.practice.post(number="E-2")
+    second = desk.submit()
+    folder = Watched(desk, cut=second.file_name)
+    with pytest.raises(KeyboardInterrupt):
+        desk.tick(lambda session: submissions.send_stored(session, folder))
+    stored, sent = submission_pb2.SUBMISSION_STATE_STORED, submission_pb2.SUBMISSION_STATE_SENT
+    assert folder.states == [stored, stored, sent, stored]
+    desk.send()
+    assert {path.name for path in (desk.folder / "in").iterdir()} == {first.file_name, second.file_name}
+    assert len(desk.tenant.events(events_pb2.SubmissionSent)) == 2
 
 
 def test_a_folder_that_cannot_be_written_is_told_once_and_tried_again(desk: Desk) -> None:

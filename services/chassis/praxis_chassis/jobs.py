@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select, text
+from sqlalchemy.orm import Session
 
 from praxis_chassis import events, files, idempotency, tables, telemetry
-from praxis_chassis.context import system_context
+from praxis_chassis.context import context_of, system_context
 
 F = TypeVar("F", bound=Callable[..., Any])
 log = logging.getLogger(__name__)
@@ -35,6 +37,15 @@ def job(*, every_seconds: float) -> Callable[[F], F]:
         return function
 
     return mark
+
+
+@contextmanager
+def apart(session: Session) -> Iterator[Session]:
+    """Open another transaction of a job's tenant, for steps each of which must stand before the next begins."""
+    asked = context_of(session)
+    with asked.runtime.database.transaction(system_context(asked.runtime, asked.tenant, asked.actor.id)) as own:
+        yield own
+        events.store_recorded(own)
 
 
 def jobs_of(module: ModuleType | None) -> list[Job]:

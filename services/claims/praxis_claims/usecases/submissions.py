@@ -19,6 +19,7 @@ from praxis_chassis.database import fetch, uuid_of
 from praxis_chassis.errors import DomainError
 from praxis_chassis.events import record
 from praxis_chassis.files import files
+from praxis_chassis.jobs import apart
 from praxis_chassis.types import Money, new_id
 from praxis_claims.connectors.connector import Connector
 from praxis_claims.edi.errors import EdiError
@@ -32,6 +33,7 @@ LARGEST_NUMBER = 999_999_999
 LARGEST_BATCH = 500
 TRANSACTION_NUMBER = "0001"
 SEND_AT_ONCE = 50
+STORED = submission_pb2.SUBMISSION_STATE_STORED
 
 
 def submit(session: Session, request: claim_service_pb2.SubmitClaimsRequest) -> list[Submission]:
@@ -49,16 +51,31 @@ def submit(session: Session, request: claim_service_pb2.SubmitClaimsRequest) -> 
 
 
 def send_stored(session: Session, connector: Connector) -> None:
-    """Hand stored files over; after a crash in between the same bytes go again under the same name."""
-    waiting = select(Submission).where(Submission.state == submission_pb2.SUBMISSION_STATE_STORED)
-    query = waiting.order_by(Submission.id).limit(SEND_AT_ONCE).with_for_update(skip_locked=True)
-    for submission in session.scalars(query):
-        try:
-            connector.submit(submission.file_name, files(session).get(submission.file.file_id))
-        except OSError as failure:
-            _note_failure(session, submission, type(failure).__name__)
-        else:
-            _note_sent(session, submission)
+    """Hand stored files over one by one; the stored row is the intent, and each step stands before the next begins.
+
+    After a crash in between the same bytes go again under the same name, which takes the place of the first.
+    """
+    waiting = select(Submission.id).where(Submission.state == STORED).order_by(Submission.id).limit(SEND_AT_ONCE)
+    for submission_id in session.scalars(waiting).all():
+        with apart(session) as reading:
+            submission = fetch(reading, Submission, submission_id)
+            name, data = submission.file_name, files(reading).get(submission.file.file_id)
+        problem = _handed_over(connector, name, data)
+        with apart(session) as noting:
+            submission = fetch(noting, Submission, submission_id, lock=True)
+            if submission.state == STORED and problem:
+                _note_failure(noting, submission, problem)
+            elif submission.state == STORED:
+                _note_sent(noting, submission)
+
+
+def _handed_over(connector: Connector, name: str, data: bytes) -> str:
+    """Hand a file over while no row is locked, however long that takes; return what went wrong, if anything."""
+    try:
+        connector.submit(name, data)
+    except OSError as failure:
+        return type(failure).__name__
+    return ""
 
 
 def single_file(session: Session, claim: Claim) -> type_pb2.FileReference:
@@ -83,7 +100,7 @@ def _store(session: Session, claims: Sequence[Claim], payers: dict[str, Payer]) 
     total = Money.total(claims[0].currency_code, [claim.total for claim in claims])
     submission = Submission(
         id=submission_id,
-        state=submission_pb2.SUBMISSION_STATE_STORED,
+        state=STORED,
         sender_id=payer.submitter_id,
         receiver_id=payer.receiver_id,
         interchange_control_number=number,
