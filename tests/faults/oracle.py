@@ -72,13 +72,17 @@ class Oracle:
         with self.session(consumer) as session:
             return {row[0]: row[1] for row in session.execute(select(table.c.event_id, table.c.received_at))}
 
-    def behind(self) -> int:
-        """Return how many events consumers have still to apply."""
-        missing = 0
+    def waiting(self) -> list[UUID]:
+        """Return the aggregate of every event that a consumer has still to apply."""
+        missing = []
         for consumer in FLOWS:
             known = self.applied(consumer)
-            missing += sum(row.id not in known for row in self.expected(consumer))
+            missing += [row.aggregate_id for row in self.expected(consumer) if row.id not in known]
         return missing
+
+    def behind(self) -> int:
+        """Return how many events consumers have still to apply."""
+        return len(self.waiting())
 
     def find(self) -> Findings:
         """Compare everything."""

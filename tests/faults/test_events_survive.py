@@ -30,13 +30,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def test_no_event_is_lost_doubled_or_out_of_order(world: World, long: bool) -> None:
-    run = set_up(world, 20_000 if long else 2_000, SEED)
+    run = set_up(world, 20_000 if long else 1_600, SEED)
     before = deliveries(world)
     faults = kills_and_holds(world, SEED, 6 if long else 1)
     known = {consumer: len(run.oracle.applied(consumer)) for consumer in ("billing", "reporting")}
     run.start()
     run.suffer(faults)
-    found = run.finish(600 if long else 120)
+    found = run.finish(900 if long else 300)
     applied = sum(len(run.oracle.applied(consumer)) - known[consumer] for consumer in known)
     repeats = deliveries(world) - before - applied
     print(f"{run.events()} events, {run.with_backlog} kills with a backlog, {repeats} messages delivered again")
@@ -50,7 +50,7 @@ def test_no_event_is_lost_doubled_or_out_of_order(world: World, long: bool) -> N
 
 
 def test_a_wiped_and_a_rolled_back_stream_lose_nothing(world: World, tmp_path: Path, long: bool) -> None:
-    run = set_up(world, 7_000 if long else 600, SEED + 1)
+    run = set_up(world, 7_000 if long else 400, SEED + 1)
     copy = copies(tmp_path)
     once = [
         ("copy", lambda: world.copy_nats(copy)),

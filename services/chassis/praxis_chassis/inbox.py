@@ -55,9 +55,19 @@ def apply_together(runtime: Any, reactions: Reactions, envelopes: Sequence[Envel
     """Apply events of one tenant in one transaction; when one of them fails, each is applied on its own instead."""
     try:
         with runtime.database.transaction(context_for(runtime, envelopes[0])) as session:
-            return [_apply_next(session, runtime, reactions, envelope) for envelope in envelopes]
+            known = _applied_before(session, envelopes)
+            return [
+                Verdict.DONE if envelope.event_id in known else _apply_next(session, runtime, reactions, envelope)
+                for envelope in envelopes
+            ]
     except Exception:  # noqa: BLE001 - whoever failed is found and counted one by one
         return [apply(runtime, reactions, envelope) for envelope in envelopes]
+
+
+def _applied_before(session: Session, envelopes: Sequence[Envelope]) -> set[UUID]:
+    """Return which events the inbox has: one look for all, because a stream that is filled again brings them all."""
+    ids = [envelope.event_id for envelope in envelopes]
+    return set(session.scalars(select(tables.inbox.c.event_id).where(tables.inbox.c.event_id.in_(ids))))
 
 
 def apply(runtime: Any, reactions: Reactions, envelope: Envelope) -> Verdict:

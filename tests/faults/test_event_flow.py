@@ -1,0 +1,124 @@
+"""In calm: how soon and how fast events arrive; and with poison among them: others go on, and a replay mends it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from statistics import median
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from support.event_flow import drain_rates, latencies, percentile
+from tests.faults.oracle import Findings
+from tests.faults.run import LANES, Run, set_up
+from tests.faults.world import World, opened
+
+from praxis_chassis import clock
+from praxis_local.processes import wait_until
+from praxis_local.provision import database_url
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
+
+SEED = 20261125
+# A thousandth of the events is poison in the measured run.
+MEASURED = 1000
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with opened(tmp_path_factory.mktemp("flow")) as world:
+        yield world
+
+
+@contextmanager
+def refused(world: World, *patients: str) -> Iterator[None]:
+    """Let reporting's database refuse what is said about some patients, as a fault in a reaction would."""
+    listed = ", ".join(f"'{UUID(patient)}'" for patient in patients)
+    with psycopg.connect(database_url(world.postgres.admin_url, "reporting"), autocommit=True) as connection:
+        check = f"CHECK (patient_id NOT IN ({listed})) NOT VALID"
+        connection.execute(f"ALTER TABLE patient_names ADD CONSTRAINT poison {check}".encode())
+        try:
+            yield
+        finally:
+            connection.execute(b"ALTER TABLE patient_names DROP CONSTRAINT poison")
+
+
+def of_others(*sick: str) -> Any:
+    wanted = {UUID(patient) for patient in sick}
+    return lambda row: row.type.endswith("PatientUpdated") and row.aggregate_id not in wanted
+
+
+def dead_letters(run: Run) -> int:
+    return run.oracle.find().dead
+
+
+def replayed(run: Run) -> str:
+    """Run the command of an operator."""
+    command = [sys.executable, "-m", "praxis_reporting", "replay", str(run.tenant)]
+    environment = run.world.victims["consumer"].environment
+    return subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=True).stdout
+
+
+def test_poison_stops_its_own_patient_only_and_a_replay_equals_the_owner(world: World) -> None:
+    run = set_up(world, 200, SEED)
+    sick = run.patients[0][0]
+    with refused(world, sick):
+        run.start()
+        assert wait_until(lambda: run.answered() == run.requests, 120), run.logs()
+        assert wait_until(lambda: set(run.oracle.waiting()) <= {UUID(sick)} and dead_letters(run) > 1, 90), run.logs()
+        milliseconds = latencies(world.runtimes["patients"], world.runtimes["reporting"], run.tenant, of_others(sick))
+        assert len(milliseconds) > 100
+    buried = dead_letters(run)
+    assert f"{buried} events applied" in replayed(run)
+    assert run.finish(60) == Findings(), run.logs()
+
+
+def test_how_soon_and_how_fast_events_arrive(world: World, long: bool) -> None:
+    patients, reporting = world.runtimes["patients"], world.runtimes["reporting"]
+    run = set_up(world, 2000 if long else 200, SEED + 1)
+    run.start(pause=LANES / 100)
+    assert run.finish(300) == Findings(), run.logs()
+    calm = latencies(patients, reporting, run.tenant, of_others())
+    print(f"calm: p50 {percentile(calm, 0.5):.0f} ms, p99 {percentile(calm, 0.99):.0f} ms of {len(calm)}")
+    backlog = set_up(world, 4000 if long else 200, SEED + 2)
+    world.victims["relay"].end()
+    backlog.start()
+    assert wait_until(lambda: backlog.answered() == backlog.requests, 600), backlog.logs()
+    begun = clock.wall()
+    world.victims["relay"].start()
+    assert backlog.finish(300) == Findings(), backlog.logs()
+    relay, consumer = drain_rates(patients, reporting, backlog.tenant, begun)
+    print(f"drain: relay {relay:.0f} events/s, consumer {consumer:.0f} events/s")
+    assert min(relay, consumer) > 20
+
+
+def test_poison_does_not_delay_the_others(world: World, long: bool) -> None:
+    if not long:
+        pytest.skip("a timing, measured with --long")
+    ratios = []
+    for pair in range(5):
+        clean, poisoned = (paced(world, pair, poison=poison) for poison in (False, True))
+        ratios.append(poisoned / clean)
+        print(f"pair {pair}: p99 {clean:.0f} ms without poison, {poisoned:.0f} ms with")
+    print(f"median ratio {median(ratios):.2f}")
+    assert median(ratios) <= 2
+
+
+def paced(world: World, pair: int, *, poison: bool) -> float:
+    """Return the 99th percentile of the others' latency at a steady pace, with or without one poison in a thousand."""
+    run = set_up(world, MEASURED, SEED + 10 + pair)
+    sick = run.patients[0][-1]
+    run.patients[0] = run.patients[0][:-1]
+    with refused(world, sick):
+        if poison:
+            run.rename(sick)
+        run.start(pause=LANES / 100)
+        assert wait_until(lambda: run.answered() == run.requests, 300), run.logs()
+        assert wait_until(lambda: set(run.oracle.waiting()) <= {UUID(sick)}, 60), run.logs()
+        found = latencies(world.runtimes["patients"], world.runtimes["reporting"], run.tenant, of_others(sick))
+    replayed(run)
+    return percentile(found, 0.99)

@@ -1,0 +1,55 @@
+"""How soon what an owner committed is applied elsewhere, and how fast a backlog drains: out of the two databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from praxis_chassis import tables
+from praxis_chassis.context import system_context
+from praxis_chassis.service import Runtime
+
+
+def latencies(owner: Runtime, consumer: Runtime, tenant: UUID, wanted: Callable[[Any], bool]) -> list[float]:
+    """Return, sorted, the milliseconds from recording each wanted event to applying it in the consumer.
+
+    Recording is a moment before the commit and applying one before the consumer's, both by this machine's clock.
+    """
+    log = tables.events
+    with owner.database.transaction(system_context(owner, tenant, "flow")) as session:
+        rows = session.execute(select(log.c.id, log.c.type, log.c.aggregate_id, log.c.recorded_at))
+        recorded = {row.id: row.recorded_at for row in rows if wanted(row)}
+    applied = _applied(consumer, tenant)
+    missing = recorded.keys() - applied.keys()
+    if missing:
+        raise ValueError(f"{len(missing)} of {len(recorded)} events are not applied yet")
+    return sorted((applied[event] - moment).total_seconds() * 1000 for event, moment in recorded.items())
+
+
+def drain_rates(owner: Runtime, consumer: Runtime, tenant: UUID, since: Any) -> tuple[float, float]:
+    """Return the events per second of the relay and of the consumer, for everything published after a moment."""
+    log = tables.events
+    with owner.database.transaction(system_context(owner, tenant, "flow")) as session:
+        rows = session.execute(select(log.c.id, log.c.published_at).where(log.c.published_at > since))
+        published = {row.id: row.published_at for row in rows}
+    applied = _applied(consumer, tenant)
+    return rate(list(published.values())), rate([applied[event] for event in published if event in applied])
+
+
+def rate(moments: Sequence[Any]) -> float:
+    """Return how many events a second went by, from the first moment to the last."""
+    return (len(moments) - 1) / (max(moments) - min(moments)).total_seconds()
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """Return the value below which a share of the sorted values lies."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def _applied(consumer: Runtime, tenant: UUID) -> dict[UUID, Any]:
+    inbox = tables.inbox
+    with consumer.database.transaction(system_context(consumer, tenant, "flow")) as session:
+        return {row[0]: row[1] for row in session.execute(select(inbox.c.event_id, inbox.c.received_at))}
