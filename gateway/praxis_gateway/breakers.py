@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -18,6 +19,7 @@ MOST_SAVED, EARNED_PER_CALL, MOST_TRIES, PAUSE_SECONDS = 10.0, 0.1, 3, 0.05
 LEAST_SECONDS = 0.03
 # What the network answers in place of a service that is gone or silent.
 UNANSWERED = {code_pb2.UNAVAILABLE, code_pb2.DEADLINE_EXCEEDED, code_pb2.CANCELLED}
+log = logging.getLogger(__name__)
 
 
 class Breaker:
@@ -123,6 +125,9 @@ class GuardedTransport:
             return reply
         except RefusedError as refusal:
             failed = is_unanswered(refusal.status)
+            if distrusts_us(refusal.status):
+                log.warning("token refused; compare the clocks", extra={"method": full_name})
+                raise RefusedError(status_pb2.Status(code=code_pb2.UNAVAILABLE)) from None
             raise
         finally:
             self._breaker.note(ticket, failed=failed)
@@ -131,6 +136,11 @@ class GuardedTransport:
 def is_unanswered(status: status_pb2.Status) -> bool:
     """Tell whether the service itself said nothing: what it says carries details, whatever it says."""
     return status.code in UNANSWERED and not status.details
+
+
+def distrusts_us(status: status_pb2.Status) -> bool:
+    """Tell whether a service refuses our own token, as one does whose clock is wrong; the caller's login is good."""
+    return bool(status.code == code_pb2.UNAUTHENTICATED)
 
 
 def is_passing(status: status_pb2.Status) -> bool:

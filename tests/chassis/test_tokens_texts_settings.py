@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from praxis_chassis.app import shown
+from praxis_chassis.machine import MACHINE
 from praxis_chassis.settings import Settings, SettingsError
 from praxis_chassis.texts import Catalog
 from praxis_chassis.tokens import LEEWAY_SECONDS, LIFE_SECONDS, Minter, TokenInvalid, Verifier, make_key_pair
@@ -23,6 +24,19 @@ def pair(tmp_path: Path) -> tuple[Minter, Verifier]:
 
 def minted(minter: Minter) -> str:
     return minter.mint(tenant_id=new_id(), subject="u", kind="user", permissions=["patients.patients.read"])
+
+
+@pytest.mark.parametrize(("ahead", "good"), [(60, True), (-60, True), (150, True), (300, False), (-300, False)])
+def test_clocks_may_differ_by_a_minute(
+    pair: tuple[Minter, Verifier], monkeypatch: pytest.MonkeyPatch, ahead: float, good: bool
+) -> None:
+    token = minted(pair[0])
+    monkeypatch.setattr(MACHINE, "skew_seconds", ahead)
+    if good:
+        assert pair[1].verify(token).subject == "u"
+        return
+    with pytest.raises(TokenInvalid):
+        pair[1].verify(token)
 
 
 def test_a_token_says_who_calls(pair: tuple[Minter, Verifier]) -> None:
@@ -47,7 +61,7 @@ def test_a_token_expires_also_when_it_was_seen_before(
     token = minted(pair[0])
     pair[1].verify(token)
     later = time.time() + LIFE_SECONDS + LEEWAY_SECONDS + 5
-    monkeypatch.setattr(time, "time", lambda: later)
+    monkeypatch.setattr(MACHINE, "skew_seconds", later - time.time())
     with pytest.raises(TokenInvalid):
         pair[1].verify(token)
 

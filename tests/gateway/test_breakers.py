@@ -137,6 +137,14 @@ def test_a_refusal_that_is_no_passing_one_is_final() -> None:
     assert network.calls == 1
 
 
+def test_a_service_that_refuses_our_token_is_unavailable_and_logs_nobody_out() -> None:
+    network = Network(told(code_pb2.UNAUTHENTICATED, "UNAUTHENTICATED"))
+    with pytest.raises(RefusedError) as refused:
+        GuardedTransport(network, {READ}).call(READ, Empty(), {}, 2.0)
+    assert refused.value.status.code == code_pb2.UNAVAILABLE
+    assert network.calls == breakers.MOST_TRIES, "another replica may have the right time"
+
+
 def test_slow_kinds_leave_places_to_the_others() -> None:
     bulkheads = Bulkheads(16)
     with ExitStack() as held:

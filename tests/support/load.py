@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from praxis_chassis.types import new_id
+
 PATIENCE_SECONDS = 40.0
 PARTIAL = "partial"
 
@@ -126,6 +128,8 @@ class _Line:
         self.address = urlsplit(url).netloc
         self.token = token
         self.connection: http.client.HTTPConnection | None = None
+        # Loads of one seed send the same bodies, and must not be answered with each other's replies.
+        self.run = new_id()
 
     def close(self) -> None:
         if self.connection is not None:
@@ -154,7 +158,7 @@ class _Line:
             body = json.dumps(call.body(number))
             headers["Content-Type"] = "application/json"
             if call.keyed:
-                headers["Idempotency-Key"] = f"{call.name}-{number}"
+                headers["Idempotency-Key"] = f"{self.run}-{number}"
         self.connection.request(call.method, call.path, body, headers)
         reply = self.connection.getresponse()
         content = reply.read()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from praxis_chassis.context import context_of
+from praxis_chassis.machine import MACHINE
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def wall() -> datetime:
     """Return the machine's time in UTC, for technical stamps such as token life and delivery."""
-    return datetime.now(UTC)
+    return datetime.fromtimestamp(MACHINE.time(), UTC)
 
 
 def now(session: Session) -> datetime:

@@ -18,6 +18,7 @@ from praxis_chassis.events import Reactions
 from praxis_chassis.files import FolderStore, ObjectStore
 from praxis_chassis.jobs import Job, jobs_of
 from praxis_chassis.keys import FileKeys, KeyRing
+from praxis_chassis.machine import MACHINE
 from praxis_chassis.settings import Settings
 from praxis_chassis.texts import Catalog
 from praxis_chassis.tls import Certificates, certificates_of
@@ -59,6 +60,7 @@ class Runtime:
 
     def __init__(self, service: Service, settings: Settings, *, verbose: bool = False) -> None:
         self.service, self.settings, self.verbose = service, settings, verbose
+        MACHINE.skew_seconds = settings.clock_skew_seconds
         self.catalog = Catalog(service.text)
 
     @cached_property

@@ -57,6 +57,8 @@ class Settings:
     trace_sample_ratio: float = 0.01
     stream_replicas: int = 1
     drain_seconds: float = 3.0
+    # For fault tests: how far the process believes the time to be ahead.
+    clock_skew_seconds: float = 0.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

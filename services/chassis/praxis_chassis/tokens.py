@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from uuid import UUID
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
+
+from praxis_chassis.machine import MACHINE
 
 AUDIENCE = "praxis-internal"
 LIFE_SECONDS = 120
@@ -70,7 +71,7 @@ class Minter:
         factor_time: float = 0.0,
     ) -> str:
         """Return a token that is valid for two minutes; `factor_time` says when a second factor was last proven."""
-        now = int(time.time())
+        now = int(MACHINE.time())
         claims: dict[str, Any] = {
             "iss": self.issuer,
             "aud": AUDIENCE,
@@ -103,7 +104,7 @@ class Verifier:
         if claims is None:
             claims = self._read(token)
             self._remember(token, claims)
-        if claims.expires + LEEWAY_SECONDS < time.time():
+        if claims.expires + LEEWAY_SECONDS < MACHINE.time():
             raise TokenInvalid("expired")
         return claims
 
@@ -118,6 +119,8 @@ class Verifier:
             content = jwt.decode(token, self.key, algorithms=["Ed25519"]).claims
             if content["aud"] != AUDIENCE:
                 raise TokenInvalid("audience")
+            if content["iat"] > MACHINE.time() + LEEWAY_SECONDS:
+                raise TokenInvalid("from the future")
             return Claims(
                 tenant_id=UUID(content["tid"]) if "tid" in content else None,
                 subject=str(content["sub"]),

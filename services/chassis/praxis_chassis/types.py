@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -12,6 +11,8 @@ from typing import Self
 from uuid import UUID
 
 from babel.numbers import get_currency_precision
+
+from praxis_chassis.machine import MACHINE
 
 
 @lru_cache(maxsize=256)
@@ -103,7 +104,7 @@ class Money:
 
 def new_id() -> UUID:
     """Return a UUIDv7: time-ordered, so that new rows stay together in an index (RFC 9562)."""
-    milliseconds = time.time_ns() // 1_000_000
+    milliseconds = int(MACHINE.time() * 1000)
     tail = int.from_bytes(os.urandom(10), "big")
     value = (milliseconds & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | (tail >> 68) << 64 | 0b10 << 62 | tail & (1 << 62) - 1
     return UUID(int=value)
@@ -113,7 +114,7 @@ def made_seconds_ago(identifier: UUID) -> float:
     """Return how long ago a UUIDv7 was made; infinity for any other id."""
     if identifier.version != 7:
         return float("inf")
-    return time.time() - (identifier.int >> 80) / 1000
+    return MACHINE.time() - (identifier.int >> 80) / 1000
 
 
 def content_id(digest: bytes) -> UUID:

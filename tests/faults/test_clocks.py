@@ -1,0 +1,78 @@
+"""Clocks are minutes apart: a minute hurts nobody, five close a replica without harm, and no order depends on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any
+
+import pytest
+from tests.faults.house import BACK_SECONDS, ROUTES, House, registration, targets
+from tests.support.api import Api
+from tests.support.load import failures
+
+from praxis_local.processes import wait_until
+from praxis_local.topology import GATEWAY
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(280)]
+CHANGES, TOLERATED_SECONDS = 12, 60
+
+
+@contextmanager
+def site(house: House, *, gateway: float = 0.0, patients: float = 0.0) -> Iterator[str]:
+    """A gateway and a replica of patients behind it, each with a clock of its own; yield the gateway's address."""
+    with (
+        house.beside("patients", PRAXIS_CLOCK_SKEW_SECONDS=str(patients)) as replica,
+        house.beside(GATEWAY, PRAXIS_CLOCK_SKEW_SECONDS=str(gateway), **targets({"patients": replica})) as door,
+    ):
+        yield f"http://{door}"
+
+
+def test_a_minute_hurts_nobody_and_five_log_nobody_out(house: House, long: bool) -> None:
+    for skew in (55, -55, 300, -300) if long else (55, -300):
+        check_skew(house, skew, good=abs(skew) <= TOLERATED_SECONDS)
+
+
+def check_skew(house: House, skew: float, *, good: bool) -> None:
+    with site(house, patients=skew) as url, house.load(ROUTES["patients"], threads=2, url=url) as load:
+        load.wait_for(20)
+    print(f"patients {skew:+} s: {dict(failures(load.answers))}")
+    if good:
+        assert not failures(load.answers)
+    else:
+        assert {(answer.status, answer.problem) for answer in load.answers} == {(503, "UNAVAILABLE")}
+
+
+def test_no_order_depends_on_clocks(house: House) -> None:
+    """Two sites, ten minutes apart, change one patient in turn: the last change wins everywhere."""
+    patient = house.owner.post("/v1/patients", registration(51), name="of two times")["patient"]
+    with ExitStack() as held:
+        sites = [held.enter_context(site(house, gateway=skew, patients=skew)) for skew in (300.0, -300.0)]
+        desks = [held.enter_context(closing(Api(url, house.token))) for url in sites]
+        for number in range(CHANGES):
+            patient = renamed(desks[number % 2], patient, number)
+    assert wait_until(lambda: known_name(house, patient["id"]).startswith(f"Name{CHANGES - 1}"), BACK_SECONDS)
+    times, versions = history(house, patient["id"])
+    assert versions == list(range(1, CHANGES + 2))
+    assert times != sorted(times), "the clocks were not apart, so the run shows nothing"
+    assert house.system.rows("scheduling", "SELECT count(*) FROM dead_letters") == [(0,)]
+
+
+def renamed(desk: Api, patient: dict[str, Any], number: int) -> dict[str, Any]:
+    human = {**patient["human"], "name": {**patient["human"]["name"], "family": f"Name{number}"}}
+    return desk.patch(f"/v1/patients/{patient['id']}", {"human": human}, etag=patient["etag"])
+
+
+def known_name(house: House, patient_id: str) -> str:
+    """Return the name under which scheduling knows a patient."""
+    rows = house.system.rows("scheduling", "SELECT name FROM patient_copies WHERE id = %s", [patient_id])
+    return next((name.rpartition(" ")[2] for (name,) in rows), "")
+
+
+def history(house: House, patient_id: str) -> tuple[list[Any], list[int]]:
+    """Return the times and versions of a patient's events, in the order in which scheduling applied them."""
+    query = "SELECT id, occurred_at, version FROM events WHERE aggregate_id = %s AND aggregate = 'patient'"
+    facts = {row[0]: row[1:] for row in house.system.rows("patients", query, [patient_id])}
+    applied = house.system.rows("scheduling", "SELECT event_id FROM inbox ORDER BY received_at")
+    rows = [facts[event] for (event,) in applied if event in facts]
+    return [row[0] for row in rows], [row[1] for row in rows]
