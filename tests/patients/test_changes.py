@@ -17,6 +17,7 @@ from praxis.patients.v1 import (
     patient_pb2,
 )
 from praxis.patients.v1 import patient_service_pb2 as pb
+from praxis.type.v1 import type_pb2
 from praxis_chassis.testing import Refused
 from praxis_patients.store.models import Base
 
@@ -233,6 +234,29 @@ def test_who_answers_for_others_too_stays(house: House) -> None:
     house.call("ErasePatient", pb.ErasePatientRequest(id=rex.id, reason="asked for it"))
     assert party(house, mother.id).state == party_pb2.PARTY_STATE_ERASED
     assert house.tenant.events(events_pb2.PartyErased)[0].party_id == mother.id
+
+
+@pytest.mark.parametrize(
+    ("money", "field", "reason"),
+    [
+        (("USD", "-20.00"), "coverage.copay.amount", "COPAY_NEGATIVE"),
+        (("EUR", "20.00"), "coverage.copay.currency_code", "COPAY_CURRENCY"),
+    ],
+)
+def test_a_copay_that_cannot_be_paid_is_refused(house: House, money: tuple[str, str], field: str, reason: str) -> None:
+    patient = house.human("Miller", "Anna").patient
+    copay = type_pb2.Money(currency_code=money[0], amount=money[1])
+    with pytest.raises(Refused) as refused:
+        house.cover(patient, copay=copay)
+    assert [item[:2] for item in refused.value.violations] == [(field, reason)]
+    coverage = house.cover(patient, copay=type_pb2.Money(currency_code="USD", amount="20.00"))
+    assert coverage.copay.amount == "20.00"
+    coverage.copay.CopyFrom(copay)
+    change = coverage_service_pb2.UpdateCoverageRequest(coverage=coverage)
+    change.update_mask.paths.append("copay")
+    with pytest.raises(Refused) as refused:
+        house.call("UpdateCoverage", change)
+    assert [item[:2] for item in refused.value.violations] == [(field, reason)]
 
 
 def test_everything_is_published(house: House) -> None:

@@ -272,5 +272,6 @@ def _cover(setting: Setting) -> Cover | None:
     cover = setting.cover
     if cover is None:
         return None
-    copay = cover.copay if cover.copay is not None and cover.copay.currency == setting.currency else None
-    return Cover(cover.id, cover.payer_id, cover.rank, copay)
+    copay = cover.copay
+    usable = copay is not None and copay.currency == setting.currency and copay.minor > 0
+    return Cover(cover.id, cover.payer_id, cover.rank, copay if usable else None)

@@ -36,6 +36,12 @@ def country(session: Session) -> str:
     return practice.country_code
 
 
+def currency(session: Session) -> str:
+    """Return the currency of the practice; nothing before there is a practice."""
+    practice = queries.first_practice(session)
+    return practice.currency_code if practice else ""
+
+
 def search_country(session: Session) -> str:
     practice = queries.first_practice(session)
     return practice.country_code if practice else ""

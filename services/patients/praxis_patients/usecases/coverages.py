@@ -60,6 +60,7 @@ def _open(session: Session, identifier: str, etag: str) -> Coverage:
 def _settle(session: Session, coverage: Coverage, patient: Patient) -> None:
     """Check dates and complete the subscriber; the database has the last word on ranks."""
     _check_dates(coverage, "coverage.to_date")
+    _check_copay(session, coverage)
     if coverage.subscriber_relationship == _SELF:
         if patient.party_id is None:
             raise invalid("coverage.subscriber_relationship", "SUBSCRIBER_SELF_NOT_POSSIBLE")
@@ -70,6 +71,16 @@ def _settle(session: Session, coverage: Coverage, patient: Patient) -> None:
     if coverage.subscriber_party_id is None:
         raise invalid("coverage.subscriber_party_id", "SUBSCRIBER_REQUIRED")
     open_party(session, coverage.subscriber_party_id)
+
+
+def _check_copay(session: Session, coverage: Coverage) -> None:
+    copay, currency = coverage.copay, contacts.currency(session)
+    if copay is None:
+        return
+    if copay.minor < 0:
+        raise invalid("coverage.copay.amount", "COPAY_NEGATIVE")
+    if currency and copay.currency != currency:
+        raise invalid("coverage.copay.currency_code", "COPAY_CURRENCY", currency=currency)
 
 
 def _check_dates(coverage: Coverage, path: str) -> None:
