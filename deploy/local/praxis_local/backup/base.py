@@ -44,6 +44,8 @@ class Span:
 def take(plan: Plan, admin_url: str) -> Backup:
     """Make a backup from a running server; it is listed only when all of it is on the disk."""
     store = plan.store
+    if conninfo_to_dict(admin_url).get("user") != SUPERUSER:
+        raise StartFailed(f"Back up as {SUPERUSER}: another administrator could not open the copy.")
     with store.alone():
         store.remove_partial()
         began = identity(admin_url)
@@ -167,8 +169,3 @@ def _secrets(home: Home, admin_url: str) -> IO[bytes]:
         archive.addfile(entry, io.BytesIO(password))
     content.seek(0)
     return content
-
-
-def restorable_user(admin_url: str) -> bool:
-    """Tell whether a copy of this server can be opened by the embedded one, whose administrator is `postgres`."""
-    return conninfo_to_dict(admin_url).get("user") == SUPERUSER
