@@ -7,18 +7,22 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from tests.claims.answers import acknowledgment_999, acknowledgment_ta1, status_277ca
 from tests.claims.builders import Practice
+from tests.claims.edi.remittance_writer import File, Paid, PaidClaim
 from tests.claims.test_claims import only_claim
 
 from praxis.claims.v1 import claim_pb2, events_pb2, submission_pb2
 from praxis.claims.v1 import claim_service_pb2 as pb
+from praxis.claims.v1 import remittance_service_pb2 as remittances_pb
 from praxis.claims.v1 import submission_service_pb2 as submissions_pb
+from praxis_chassis.context import context_of
 from praxis_chassis.files import files
-from praxis_chassis.testing import Refused
+from praxis_chassis.testing import Refused, ServiceUnderTest
 from praxis_claims.connectors.drop_folder import DropFolder
 from praxis_claims.store.models import Submission
-from praxis_claims.usecases import inbound, submissions
+from praxis_claims.usecases import inbound, remittances, submissions
 
 
 class Desk:
@@ -41,7 +45,7 @@ class Desk:
         self.tick(lambda session: submissions.send_stored(session, self.connector))
 
     def fetch(self) -> None:
-        self.tick(lambda session: inbound.fetch(session, self.connector))
+        inbound.fetch(self.tenant.under_test.runtime, [self.tenant.id], self.connector)
 
     def tick(self, work: object) -> None:
         """Run a job once, as the work process does."""
@@ -222,19 +226,61 @@ def test_a_refused_interchange_rejects_its_claims_but_a_repeated_one_does_not(de
     assert desk.claim.state == claim_pb2.CLAIM_STATE_REJECTED_SYNTAX
 
 
-def test_files_of_other_practices_and_junk_stay_where_they_are(desk: Desk) -> None:
+def test_files_of_strangers_and_junk_are_set_aside_and_judged_again_when_put_back(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
     submission = desk.submit()
     desk.send()
     foreign = submission_pb2.Submission()
     foreign.CopyFrom(submission)
     foreign.sender_id = "SOMEONEELSE"
-    paths = [
-        desk.answer("999", acknowledgment_999(foreign, "A"), "foreign.txt"),
-        desk.answer("999", "this is no X12", "junk.txt"),
-    ]
-    desk.fetch()
-    assert all(path.exists() for path in paths)
+    desk.answer("999", acknowledgment_999(foreign, "A"), "foreign.txt")
+    desk.answer("999", "this is no X12", "junk.txt")
+    assert not list((desk.folder / "out" / "999").iterdir())
+    faults = desk.folder / "faults" / "999"
+    assert {path.name for path in faults.iterdir()} == {"foreign.txt", "junk.txt"}
+    assert caplog.text.count("belongs to nobody") == 2
     assert desk.claim.state == claim_pb2.CLAIM_STATE_SUBMITTED
+    (faults / "junk.txt").unlink()
+    desk.answer("999", acknowledgment_999(submission, "A"), "junk.txt")
+    assert desk.claim.state != claim_pb2.CLAIM_STATE_SUBMITTED
+
+
+def test_an_835_for_two_practices_reaches_both_although_one_fails_in_between(
+    desk: Desk, claims: ServiceUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Practice(claims.tenant())
+    other.add_payer()
+    neighbor = Desk(other, tmp_path)
+    both = [desk, neighbor]
+    for one in both:
+        one.submit()
+        one.send()
+    paid = Paid(tuple(PaidClaim(one.claim.claim_number, 14050, 0, reasons=(("CO", "45", 14050),)) for one in both))
+    path = desk.folder / "out" / "835" / "both.txt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(File((paid,)).bytes())
+    tenants = [one.tenant.id for one in both]
+
+    def files_of(one: Desk) -> int:
+        return len(one.tenant.call("ListRemittances", remittances_pb.ListRemittancesRequest()).remittances)
+
+    usual, asked = remittances.take_in, []
+
+    def fail_for_the_first(session: Session, reference: object) -> object:
+        asked.append(context_of(session).tenant)
+        if asked == tenants[:1]:
+            raise RuntimeError("the database went away")
+        return usual(session, reference)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(remittances, "take_in", fail_for_the_first)
+    inbound.fetch(claims.runtime, tenants, desk.connector)
+    assert [files_of(one) for one in both] == [0, 1]
+    assert path.exists()
+    inbound.fetch(claims.runtime, tenants, desk.connector)
+    assert [files_of(one) for one in both] == [1, 1]
+    assert asked == [tenants[0], tenants[1], tenants[0]]
+    assert not path.exists()
 
 
 def test_the_same_answer_again_changes_nothing(desk: Desk) -> None:

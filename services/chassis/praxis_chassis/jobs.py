@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any, TypeVar
+from uuid import UUID
 
 from sqlalchemy import Connection, select, text
 from sqlalchemy.orm import Session
@@ -27,13 +29,17 @@ class Job:
     name: str
     every_seconds: float
     function: Callable[..., Any]
+    whole: bool = False
 
 
-def job(*, every_seconds: float) -> Callable[[F], F]:
-    """Mark a function `(session)` as a job of the work process."""
+def job(*, every_seconds: float, whole: bool = False) -> Callable[[F], F]:
+    """Mark a function `(session)` as a job of the work process; a `whole` one gets `(runtime, tenants)` instead.
+
+    That is for work on what all practices of the installation share, such as a folder; it opens its own transactions.
+    """
 
     def mark(function: F) -> F:
-        function.__job__ = every_seconds  # type: ignore[attr-defined]
+        function.__job__ = every_seconds, whole  # type: ignore[attr-defined]
         return function
 
     return mark
@@ -51,7 +57,9 @@ def apart(session: Session) -> Iterator[Session]:
 def jobs_of(module: ModuleType | None) -> list[Job]:
     """Return the jobs of a module."""
     found = vars(module).items() if module else ()
-    return [Job(name, value.__job__, value) for name, value in found if hasattr(value, "__job__")]
+    return [
+        Job(name, value.__job__[0], value, whole=value.__job__[1]) for name, value in found if hasattr(value, "__job__")
+    ]
 
 
 # What every service does; objects may go minutes after their rows, but erasure promises that they go.
@@ -84,23 +92,28 @@ class Ticker:
                 text("SELECT pg_try_advisory_xact_lock(7261004, hashtext(:job))"), {"job": item.name}
             ).scalar():
                 return
-            for tenant in _tenants(guard):
-                self._run_for(item, tenant)
+            tenants = _tenants(guard)
+            if item.whole:
+                self._guarded(item, None, lambda _span: item.function(self.runtime, tenants))
+            for tenant in () if item.whole else tenants:
+                self._guarded(item, tenant, partial(self._run_for, item, tenant))
 
-    def _run_for(self, item: Job, tenant: Any) -> None:
+    def _guarded(self, item: Job, tenant: UUID | None, run: Callable[[Any], None]) -> None:
         with telemetry.errand(f"job {item.name}") as span:
             try:
-                context = system_context(self.runtime, tenant, f"{self.runtime.service.name}.{item.name}")
-                context.traceparent = span.traceparent
-                with self.runtime.database.transaction(context) as session:
-                    item.function(session)
-                    span.did_something = bool(context.recorded)
-                    events.store_recorded(session)
+                run(span)
             except Exception as failure:
                 span.failure = type(failure).__name__
-                facts = {"job": item.name, "tenant_id": str(tenant)}
-                log.exception("job failed", extra=facts)
+                log.exception("job failed", extra={"job": item.name, "tenant_id": str(tenant or "")})
+
+    def _run_for(self, item: Job, tenant: UUID, span: Any) -> None:
+        context = system_context(self.runtime, tenant, f"{self.runtime.service.name}.{item.name}")
+        context.traceparent = span.traceparent
+        with self.runtime.database.transaction(context) as session:
+            item.function(session)
+            span.did_something = bool(context.recorded)
+            events.store_recorded(session)
 
 
-def _tenants(connection: Connection) -> list[Any]:
+def _tenants(connection: Connection) -> list[UUID]:
     return list(connection.execute(select(tables.tenants.c.tenant_id)).scalars())

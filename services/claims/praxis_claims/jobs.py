@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -14,14 +17,14 @@ from praxis_claims.usecases import encounters, inbound, submissions
 
 @job(every_seconds=2)
 def send_stored_files(session: Session) -> None:
-    if connector := _connector(session):
+    if connector := _connector(context_of(session).runtime):
         submissions.send_stored(session, connector)
 
 
-@job(every_seconds=2)
-def fetch_answers(session: Session) -> None:
-    if connector := _connector(session):
-        inbound.fetch(session, connector)
+@job(every_seconds=2, whole=True)
+def fetch_answers(runtime: Any, tenants: Sequence[UUID]) -> None:
+    if connector := _connector(runtime):
+        inbound.fetch(runtime, tenants, connector)
 
 
 @job(every_seconds=15)
@@ -29,6 +32,6 @@ def wake_overlooked_claims(session: Session) -> None:
     encounters.wake_overlooked(session)
 
 
-def _connector(session: Session) -> DropFolder | None:
-    folder = context_of(session).runtime.settings.clearinghouse_dir
+def _connector(runtime: Any) -> DropFolder | None:
+    folder = runtime.settings.clearinghouse_dir
     return DropFolder(Path(folder)) if folder else None

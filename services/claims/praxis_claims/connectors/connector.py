@@ -30,3 +30,7 @@ class Connector(Protocol):
     def put_away(self, arrival: Arrival) -> None:
         """Remove a file that was stored; one that is gone already is no error."""
         ...
+
+    def set_aside(self, arrival: Arrival) -> None:
+        """Move a file that belongs to nobody to where people look for faults; putting it back has it judged again."""
+        ...

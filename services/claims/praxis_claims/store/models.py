@@ -8,10 +8,11 @@ from praxis_claims.store.codes import ControlNumber, DiagnosisCodeRow, Diagnosis
 from praxis_claims.store.copies import CoverageCopy, LocationCopy, PartyCopy, PatientCopy, ProviderCopy
 from praxis_claims.store.payers import Payer
 from praxis_claims.store.remittances import Remittance, RemittanceClaim, RemittanceFile
-from praxis_claims.store.submissions import Acknowledgment, InboundFile, Submission
+from praxis_claims.store.submissions import Acknowledgment, ArrivedFile, InboundFile, Submission
 
 __all__ = [
     "Acknowledgment",
+    "ArrivedFile",
     "Base",
     "Claim",
     "ClaimAttempt",

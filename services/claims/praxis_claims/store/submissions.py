@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import BigInteger, DateTime, Index, Integer, Text, UniqueConstraint, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -77,3 +77,20 @@ class InboundFile(Tenanted, Base):
     fault: Mapped[str] = mapped_column(Text, default="")
 
     __table_args__ = (UniqueConstraint("tenant_id", "kind", "name", "sha256", name="uq_inbound_files_content"),)
+
+
+class ArrivedFile(Base):
+    """A file in a connector's folder, and the practices that it belongs to and that have not stored it yet.
+
+    Global on purpose: several practices share a folder. Each file is judged once, whoever it belongs to.
+    """
+
+    __tablename__ = "arrived_files"
+
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    sha256: Mapped[str] = mapped_column(Text, primary_key=True)
+    waiting: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    arrive_time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = {"info": {"global": True}}

@@ -1,18 +1,21 @@
-"""Takes in what a clearinghouse left for this practice: store first, then apply, and only then put away."""
+"""Takes in what a clearinghouse left, for whom it belongs to: store first, then apply, and only then put away."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.orm import Session
 
 from praxis.type.v1 import type_pb2
-from praxis_chassis import clock
-from praxis_chassis.context import context_of
+from praxis_chassis import clock, events
+from praxis_chassis.context import context_of, system_context
 from praxis_chassis.errors import DomainError
 from praxis_chassis.files import files
 from praxis_claims.connectors.connector import Arrival, Connector
@@ -20,22 +23,81 @@ from praxis_claims.edi.acknowledgments import read_acknowledgments
 from praxis_claims.edi.errors import EdiError
 from praxis_claims.edi.tokenizer import Tokenizer
 from praxis_claims.rules.claim_numbers import LENGTH, normalized
-from praxis_claims.store.models import Claim, ClaimAttempt, InboundFile, LocationCopy, ProviderCopy
+from praxis_claims.store.models import ArrivedFile, Claim, ClaimAttempt, InboundFile, LocationCopy, ProviderCopy
 from praxis_claims.usecases import acknowledgments, remittances
 from praxis_claims.usecases.submissions import MEDIA_TYPE
 
 NUMBER = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Za-z]{%d}(?![0-9A-Za-z])" % LENGTH)
 REMITTANCE = "835"
+ACTOR = "claims.fetch_answers"
 log = logging.getLogger(__name__)
 
 
-def fetch(session: Session, connector: Connector) -> None:
-    """Take in the files that are this practice's; one that was stored before this tick is put away."""
+def fetch(runtime: Any, tenants: Sequence[UUID], connector: Connector) -> None:
+    """Let every practice that a file belongs to take it in; then put it away, or set aside what is nobody's.
+
+    A practice that fails does not keep the file from the others, and is asked again at the next tick.
+    """
     for arrival in connector.arrivals():
-        if _stored(session, arrival):
+        waiting = _waiting(runtime, tenants, arrival)
+        if waiting is None:
+            log.warning(
+                "a file that belongs to nobody was set aside", extra={"kind": arrival.kind, "file": arrival.name}
+            )
+            connector.set_aside(arrival)
+            continue
+        left = [tenant for tenant in waiting if not _taken_by(runtime, tenant, arrival)]
+        if left != waiting:
+            with _alone(runtime) as session:
+                session.execute(update(ArrivedFile).where(*_same(arrival)).values(waiting=left))
+        if not left:
             connector.put_away(arrival)
-        elif _is_ours(session, arrival):
-            _take_in(session, arrival)
+
+
+def _waiting(runtime: Any, tenants: Sequence[UUID], arrival: Arrival) -> list[UUID] | None:
+    """Return who has still to store a file; nothing when it belongs to nobody. It is judged when it is first seen."""
+    with _alone(runtime) as session:
+        known = session.scalar(select(ArrivedFile.waiting).where(*_same(arrival)))
+    if known is not None:
+        return known
+    takers = [tenant for tenant in tenants if _belongs_to(runtime, tenant, arrival)]
+    if not takers:
+        return None
+    row = {"kind": arrival.kind, "name": arrival.name, "sha256": _digest(arrival.data), "waiting": takers}
+    with _alone(runtime) as session:
+        session.execute(insert(ArrivedFile).values(**row, arrive_time=clock.wall()))
+    return takers
+
+
+def _belongs_to(runtime: Any, tenant: UUID, arrival: Arrival) -> bool:
+    with runtime.database.transaction(system_context(runtime, tenant, ACTOR)) as session:
+        return _stored(session, arrival) or _is_ours(session, arrival)
+
+
+def _taken_by(runtime: Any, tenant: UUID, arrival: Arrival) -> bool:
+    try:
+        with runtime.database.transaction(system_context(runtime, tenant, ACTOR)) as session:
+            if not _stored(session, arrival):
+                _take_in(session, arrival)
+                events.store_recorded(session)
+    except Exception:
+        log.exception("a file could not be taken in", extra={"kind": arrival.kind, "tenant_id": str(tenant)})
+        return False
+    return True
+
+
+def _alone(runtime: Any) -> AbstractContextManager[Session]:
+    """Open a transaction of no practice, for what the installation keeps about its folder."""
+    found: AbstractContextManager[Session] = runtime.database.transaction(system_context(runtime, None, ACTOR))
+    return found
+
+
+def _same(arrival: Arrival) -> tuple[ColumnElement[bool], ...]:
+    return (
+        ArrivedFile.kind == arrival.kind,
+        ArrivedFile.name == arrival.name,
+        ArrivedFile.sha256 == _digest(arrival.data),
+    )
 
 
 def _stored(session: Session, arrival: Arrival) -> bool:
