@@ -23,7 +23,7 @@ from praxis_chassis import audit, epochs, inbox, logs, migrations, tables, telem
 from praxis_chassis.boundary import Boundary, PolicyMissing
 from praxis_chassis.context import system_context
 from praxis_chassis.database import driver_url
-from praxis_chassis.rebuild import rebuild
+from praxis_chassis.rebuild import catch_up, rebuild
 from praxis_chassis.restored import restored
 from praxis_chassis.server import Probes, Server, readiness
 from praxis_chassis.service import Runtime, Service
@@ -67,6 +67,7 @@ COMMANDS = {
     "revision": "write a migration from the difference between models and database",
     "replay": "apply the dead letters of a tenant",
     "rebuild": "rebuild the projections from the owners' event logs",
+    "catch-up": "apply what the owners' event logs hold and never arrived here",
     "audit-verify": "check the audit chain of a tenant",
     "restored": "after a restore and before the start: raise the epoch, and erase again who was erased since",
     "divergences": "list what a restored service does not know of what was applied here",
@@ -102,6 +103,8 @@ def _operate(runtime: Runtime, given: argparse.Namespace) -> int:
         answer = f"{applied} events applied"
     elif name == "rebuild":
         answer = f"{rebuild(runtime)} events applied"
+    elif name == "catch-up":
+        answer = f"{catch_up(runtime)} events applied"
     else:
         epoch, again = restored(runtime, given.erased)
         answer = f"epoch {epoch}, {again} erased again"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -35,14 +36,17 @@ def channel(
     return RenewedChannel(target, service, certificates, options)
 
 
-def read_events(runtime: Runtime, source: str, minter: Minter) -> Iterator[Any]:
-    """Read the whole event log of a service, whose contract must allow it to us."""
+def read_events(runtime: Runtime, source: str, **asked: Any) -> Iterator[Any]:
+    """Read the event log of a service, or what of it is asked for; its contract must allow it to us."""
     reader, target = runtime.service.name, getattr(runtime.settings, f"{source}_target")
     if not target:
         raise SettingsError(f"PRAXIS_{source.upper()}_TARGET is not set; it is needed to read the events of {source}")
+    if not runtime.settings.token_private_key_file:
+        raise SettingsError("PRAXIS_TOKEN_PRIVATE_KEY_FILE is not set; it is needed to read the events of others")
+    minter = Minter(Path(runtime.settings.token_private_key_file).read_bytes())
     minter.issuer = reader
     token = minter.mint(tenant_id=None, subject=reader, kind="system", permissions=["operations.events.read"])
     with channel(target, source, runtime.certificates) as opened:
         stub = operations_service_pb2_grpc.OperationsServiceStub(opened)
-        request = operations_service_pb2.ReadEventsRequest()
+        request = operations_service_pb2.ReadEventsRequest(**asked)
         yield from stub.ReadEvents(request, metadata=(("authorization", f"Bearer {token}"),), timeout=3600)

@@ -70,6 +70,12 @@ def _applied_before(session: Session, envelopes: Sequence[Envelope]) -> set[UUID
     return set(session.scalars(select(tables.inbox.c.event_id).where(tables.inbox.c.event_id.in_(ids))))
 
 
+def known(runtime: Any, envelopes: Sequence[Envelope]) -> set[UUID]:
+    """Return which of one tenant's events were applied here."""
+    with runtime.database.transaction(context_for(runtime, envelopes[0])) as session:
+        return _applied_before(session, envelopes)
+
+
 def apply(runtime: Any, reactions: Reactions, envelope: Envelope) -> Verdict:
     """Apply one event in a transaction of its own and count its failures."""
     for attempt in range(1, TRIES + 1):

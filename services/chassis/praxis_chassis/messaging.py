@@ -24,8 +24,9 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
 from opentelemetry.trace import SpanKind
 
-from praxis_chassis import audit, inbox, metrics, outbox, telemetry
+from praxis_chassis import audit, inbox, metrics, outbox, rebuild, telemetry
 from praxis_chassis.events import Envelope
+from praxis_chassis.gaps import Gaps
 from praxis_chassis.inbox import Verdict
 from praxis_chassis.jobs import Ticker
 from praxis_chassis.outbox import STREAM_DAYS, Pending, Published
@@ -37,6 +38,7 @@ COMPARE_SECONDS = 5.0
 BATCH = 100
 ACK_WAIT_SECONDS = 5
 PUBLISH_TIMEOUT_SECONDS = 5
+RETRY_SECONDS = 0.5
 DUPLICATE_WINDOW_SECONDS = 120
 OLDEST_NATS = (2, 14, 5)
 log = logging.getLogger(__name__)
@@ -242,6 +244,7 @@ class Consumer:
         self.runtime, self.stream, self.source = runtime, stream, source
         self.reactions = runtime.service.reaction_table
         self.pending = 0
+        self.gaps = Gaps(runtime)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Fetch and apply until stopped; a wiped stream or consumer is made again."""
@@ -269,12 +272,24 @@ class Consumer:
         )
         try:
             found = await self.stream.consumer_info(stream, name)
-            if sorted(found.config.filter_subjects or []) != subjects:
+            before = found.config.filter_subjects or []
+            if sorted(before) != subjects:
                 await self.stream.add_consumer(stream, config)
+            missed = not set(subjects) <= set(before)
         except nats.js.errors.NotFoundError:
-            await self.stream.stream_info(stream)
+            state = (await self.stream.stream_info(stream)).state
             await self.stream.add_consumer(stream, config)
+            missed = state.first_seq > 1
+        if missed:
+            await asyncio.to_thread(self._catch_up)
         return await self.stream.pull_subscribe_bind(consumer=name, stream=stream)
+
+    def _catch_up(self) -> None:
+        """Read from the owner's log what the stream no longer delivers: it lies behind this consumer's position."""
+        try:
+            rebuild.catch_up(self.runtime, [self.source])
+        except Exception:
+            log.exception("what was said before could not be read; run `catch-up`", extra={"source": self.source})
 
     async def _step(self, subscription: JetStreamContext.PullSubscription) -> None:
         try:
@@ -285,23 +300,29 @@ class Consumer:
             return
         if messages:
             self.pending = len(messages) + messages[-1].metadata.num_pending
-        verdicts = await asyncio.to_thread(self._apply_all, messages)
-        for message, verdict in zip(messages, verdicts, strict=True):
-            if verdict is Verdict.DONE:
+        delays = await asyncio.to_thread(self._apply_all, messages)
+        for message, delay in zip(messages, delays, strict=True):
+            if delay is None:
                 await message.ack()
             else:
-                await message.nak(delay=0.2 if verdict is Verdict.WAIT else 0.5)
+                await message.nak(delay=delay)
+        await asyncio.to_thread(self.gaps.fill)
 
-    def _apply_all(self, messages: Sequence[Msg]) -> list[Verdict]:
-        """Return a verdict per message; runs of one tenant share a transaction."""
+    def _apply_all(self, messages: Sequence[Msg]) -> list[float | None]:
+        """Return for each message after how many seconds it is to come again, if at all.
+
+        Runs of one tenant share a transaction.
+        """
         readable = [(index, found) for index, message in enumerate(messages) if (found := self._read(message))]
-        verdicts = [Verdict.DONE] * len(messages)
+        delays: list[float | None] = [None] * len(messages)
         for _, run in groupby(readable, key=lambda pair: pair[1].tenant_id):
             pairs = list(run)
             answers = inbox.apply_together(self.runtime, self.reactions, [envelope for _, envelope in pairs])
-            for (index, _), verdict in zip(pairs, answers, strict=True):
-                verdicts[index] = verdict
-        return verdicts
+            for (index, envelope), verdict in zip(pairs, answers, strict=True):
+                self.gaps.note(envelope, verdict)
+                if verdict is not Verdict.DONE:
+                    delays[index] = self.gaps.delay(envelope) if verdict is Verdict.WAIT else RETRY_SECONDS
+        return delays
 
     def _read(self, message: Msg) -> Envelope | None:
         try:

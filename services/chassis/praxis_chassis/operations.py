@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -37,16 +38,22 @@ class OperationsService:
     def ReadEvents(self, request: pb.ReadEventsRequest, context: Context) -> Iterator[pb.ReadEventsResponse]:
         """Send the log in order of position, of all tenants, in short reads that never hold a snapshot open."""
         position = request.after_position
-        while rows := _read(context.runtime, position, list(request.types)):
+        while rows := _read(context.runtime, position, request):
             yield from rows
             position = rows[-1].position
 
 
-def _read(runtime: Any, position: int, types: list[str]) -> list[pb.ReadEventsResponse]:
+def _read(runtime: Any, position: int, asked: pb.ReadEventsRequest) -> list[pb.ReadEventsResponse]:
     table = tables.events
     query = select(table).where(table.c.position > position).order_by(table.c.position).limit(BATCH)
-    if types:
-        query = query.where(table.c.type.in_(types))
+    if asked.types:
+        query = query.where(table.c.type.in_(asked.types))
+    if asked.aggregates:
+        query = query.where(table.c.aggregate.in_(asked.aggregates))
+    if asked.tenant_id:
+        query = query.where(table.c.tenant_id == UUID(asked.tenant_id))
+    if asked.aggregate_id:
+        query = query.where(table.c.aggregate_id == UUID(asked.aggregate_id))
     with runtime.relay_database.engine.begin() as connection:
         return [_message(connection, runtime, row) for row in connection.execute(query).mappings()]
 

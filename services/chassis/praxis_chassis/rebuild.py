@@ -1,10 +1,11 @@
-"""Rebuild a service's projections from nothing, out of the event logs of the services that own the facts."""
+"""Read the owners' event logs: to rebuild projections from nothing, and to fill up what never arrived."""
 
 from __future__ import annotations
 
 import logging
 import time
-from pathlib import Path
+from collections.abc import Iterable
+from itertools import groupby, islice
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +14,12 @@ from sqlalchemy import create_engine, text
 from praxis_chassis import clients, inbox
 from praxis_chassis.database import driver_url
 from praxis_chassis.events import Envelope
-from praxis_chassis.inbox import Verdict
+from praxis_chassis.inbox import ATTEMPTS, Verdict
 from praxis_chassis.mapping import moment
 from praxis_chassis.service import Runtime
-from praxis_chassis.tokens import Minter
 
 CONSUMER_TABLES = ("inbox", "consumed", "dead_letters", "failures", "divergences")
+RUN = 200
 log = logging.getLogger(__name__)
 
 
@@ -30,14 +31,55 @@ def rebuild(runtime: Runtime) -> int:
     if not runtime.service.projections:
         raise ValueError(f"{runtime.service.name} owns facts; only a service of projections can be rebuilt")
     _empty(runtime)
-    minter = Minter(Path(runtime.settings.token_private_key_file).read_bytes())
     applied = 0
-    for source in sorted(runtime.service.reaction_table.aggregates):
-        for message in clients.read_events(runtime, source, minter):
-            if message.aggregate in runtime.service.reaction_table.aggregates[source]:
-                applied += _apply(runtime, source, message)
+    for source, aggregates in sorted(runtime.service.reaction_table.aggregates.items()):
+        for message in clients.read_events(runtime, source, aggregates=sorted(aggregates)):
+            applied += _apply(runtime, envelope_of(source, message))
     log.info("rebuilt", extra={"count": applied})
     return applied
+
+
+def catch_up(runtime: Runtime, sources: Iterable[str] = ()) -> int:
+    """Apply what the owners' logs hold and never arrived here, and return how many events that were.
+
+    For a service that began to listen after events had left the stream, or that listens to more than before.
+    """
+    applied = 0
+    for source in sources or sorted(runtime.service.reaction_table.aggregates):
+        aggregates = sorted(runtime.service.reaction_table.aggregates[source])
+        messages = clients.read_events(runtime, source, aggregates=aggregates)
+        applied += _offer_all(runtime, (envelope_of(source, message) for message in messages))
+    log.info("caught up", extra={"count": applied})
+    return applied
+
+
+def fill_up(runtime: Runtime, waiting: Envelope) -> int:
+    """Apply the events of one aggregate, for one of which another event has waited in vain."""
+    asked = {
+        "tenant_id": str(waiting.tenant_id),
+        "aggregates": [waiting.aggregate],
+        "aggregate_id": str(waiting.aggregate_id),
+    }
+    messages = clients.read_events(runtime, waiting.source, **asked)
+    return _offer_all(runtime, (envelope_of(waiting.source, message) for message in messages))
+
+
+def _offer_all(runtime: Runtime, envelopes: Iterable[Envelope]) -> int:
+    """Apply the events that did not come before; one look tells it of a whole run."""
+    count = 0
+    for _, found in groupby(envelopes, key=lambda envelope: envelope.tenant_id):
+        while run := list(islice(found, RUN)):
+            known = inbox.known(runtime, run)
+            count += sum(_offer(runtime, envelope) for envelope in run if envelope.event_id not in known)
+    return count
+
+
+def _offer(runtime: Runtime, envelope: Envelope) -> bool:
+    """Apply an event; what still has to wait is left to the consumer."""
+    for _ in range(ATTEMPTS):
+        if (verdict := inbox.apply(runtime, runtime.service.reaction_table, envelope)) is not Verdict.RETRY:
+            return verdict is Verdict.DONE
+    return False
 
 
 def _empty(runtime: Runtime) -> None:
@@ -48,8 +90,15 @@ def _empty(runtime: Runtime) -> None:
     engine.dispose()
 
 
-def _apply(runtime: Runtime, source: str, message: Any) -> int:
-    envelope = Envelope(
+def _apply(runtime: Runtime, envelope: Envelope) -> int:
+    while inbox.apply(runtime, runtime.service.reaction_table, envelope) is not Verdict.DONE:
+        time.sleep(0.05)
+    return 1
+
+
+def envelope_of(source: str, message: Any) -> Envelope:
+    """Return an event of a log as consumers know it."""
+    return Envelope(
         event_id=UUID(message.event_id),
         tenant_id=UUID(message.tenant_id),
         type=message.type,
@@ -66,6 +115,3 @@ def _apply(runtime: Runtime, source: str, message: Any) -> int:
         occurred_at=moment(message.occurred_time),
         payload=message.payload,
     )
-    while inbox.apply(runtime, runtime.service.reaction_table, envelope) is not Verdict.DONE:
-        time.sleep(0.05)
-    return 1
