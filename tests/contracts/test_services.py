@@ -20,6 +20,7 @@ from praxis_chassis.tables import METADATA
 from praxis_chassis.testing import ServiceUnderTest
 from praxis_chassis.texts import OWN
 
+PATIENT_COLUMN = re.compile(r"(.*_)?(patient|subject|survivor)_ids?")
 SERVICES = ["patients", "scheduling", "billing", "claims", "reporting"]
 # Tables without a tenant, each for a reason that stands at its declaration.
 GUARDED = text(
@@ -96,10 +97,14 @@ def test_models_and_database_agree(running: Run, name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_columns_that_hold_a_patient_are_in_the_merge_manifest(running: Run, name: str) -> None:
-    for table in tables_of(running(name).service).values():
-        for column in table.columns:
-            if column.name in {"patient_id", "subject_id", "patient_ids"}:
-                assert column.info.get("patient"), f"{table.name}.{column.name}"
+    service = running(name).service
+    manifest = service.merge_manifest
+    for table in tables_of(service).values():
+        named = {each.name for each in table.columns if PATIENT_COLUMN.fullmatch(each.name)}
+        assert named <= set(manifest.get(table.name, ())), table.name
+        # A copy is itself named by the patient's id, whatever the column is called; the owner's row is the patient.
+        if "survivor_id" in named and (name, table.name) != ("patients", "patients"):
+            assert set(manifest[table.name]) & {each.name for each in table.primary_key}, table.name
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -20,6 +20,7 @@ from praxis_chassis.jobs import Job, jobs_of
 from praxis_chassis.keys import FileKeys, KeyRing
 from praxis_chassis.machine import MACHINE
 from praxis_chassis.settings import Settings
+from praxis_chassis.tables import METADATA
 from praxis_chassis.texts import Catalog
 from praxis_chassis.tls import Certificates, certificates_of
 from praxis_chassis.tokens import Verifier
@@ -48,6 +49,13 @@ class Service:
     def reaction_table(self) -> Reactions:
         """The service's reactions by event type."""
         return Reactions(self.reactions, self.name)
+
+    @cached_property
+    def merge_manifest(self) -> dict[str, list[str]]:
+        """The columns that name patients, by table: what has to be looked at when two patients become one."""
+        owned = [*METADATA.tables.values(), *self.metadata.tables.values()]
+        marked = {table.name: [each.name for each in table.columns if each.info.get("patient")] for table in owned}
+        return {name: columns for name, columns in marked.items() if columns}
 
     @cached_property
     def job_list(self) -> list[Job]:

@@ -162,7 +162,7 @@ replies = Table(
     Column("method", Text, nullable=False),
     Column("request_hash", LargeBinary, nullable=False),
     Column("reply", LargeBinary),
-    Column("subject_ids", ARRAY(Uuid), nullable=False),
+    Column("subject_ids", ARRAY(Uuid), nullable=False, info={"patient": True}),
     Column("create_time", DateTime(timezone=True), nullable=False),
 )
 Index("ix_replies_create_time", replies.c.tenant_id, replies.c.create_time)
