@@ -8,17 +8,24 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from praxis.policy.v1 import policy_pb2
 from praxis_chassis import clock, tables
 from praxis_chassis.context import Context
+from praxis_chassis.prepared import Prepared
 from praxis_chassis.types import new_id
 
 # Most ids of patients that one row names; a list shows at most a page of them.
 MOST_PATIENTS = 500
 SEALED_FIELDS = ("id", "at", "actor", "action", "class", "resource", "patient_ids", "purpose", "outcome", "request_id")
+CLASSES = {
+    value.number: value.name.removeprefix("AUDIT_CLASS_").lower() for value in policy_pb2.AuditClass.DESCRIPTOR.values
+}
+ROW = Prepared(
+    insert(tables.audit).values({name: bindparam(name) for name in ("tenant_id", *SEALED_FIELDS)}), "INSERT audit"
+)
 
 
 def write(session: Session, context: Context, action: str, policy: Any, outcome: str = "ok") -> None:
@@ -27,22 +34,19 @@ def write(session: Session, context: Context, action: str, policy: Any, outcome:
         return
     if context.tenant_id is None:
         return
-    patients = sorted(context.subjects)[:MOST_PATIENTS]
-    session.execute(
-        insert(tables.audit),
-        {
-            "tenant_id": context.tenant_id,
-            "id": new_id(),
-            "at": clock.now(session),
-            "actor": str(context.actor),
-            "action": action,
-            "class": policy_pb2.AuditClass.Name(policy.audit_class).removeprefix("AUDIT_CLASS_").lower(),
-            "resource": policy.resource,
-            "patient_ids": patients,
-            "purpose": context.purpose,
-            "outcome": outcome,
-            "request_id": context.request_id,
-        },
+    ROW.run(
+        session,
+        tenant_id=context.tenant_id,
+        id=new_id(),
+        at=clock.now(session),
+        actor=str(context.actor),
+        action=action,
+        resource=policy.resource,
+        patient_ids=sorted(context.subjects)[:MOST_PATIENTS],
+        purpose=context.purpose,
+        outcome=outcome,
+        request_id=context.request_id,
+        **{"class": CLASSES[policy.audit_class]},
     )
 
 

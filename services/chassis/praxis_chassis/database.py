@@ -41,6 +41,7 @@ from praxis_chassis import clock, telemetry
 from praxis_chassis.context import Context, context_of
 from praxis_chassis.errors import common_error, invalid, not_found
 from praxis_chassis.hangs import WATCH
+from praxis_chassis.prepared import Prepared
 from praxis_chassis.types import Money, new_id
 
 LOCK_TIMEOUT_MS = 4000
@@ -284,21 +285,25 @@ def driver_url(url: str) -> str:
 
 
 # One round trip sets everything that must hold for the whole transaction and reads the tenant's clock.
-BEGIN = text(
-    "SELECT set_config('app.tenant', :tenant, true), set_config('app.actor', :actor, true),"
-    " set_config('statement_timeout', :timeout, true), set_config('lock_timeout', :lock, true),"
-    " set_config('synchronous_commit', :durable, true),"
-    " (SELECT clock_offset_seconds FROM tenants WHERE tenants.tenant_id = CAST(nullif(:tenant, '') AS uuid))"
+BEGIN = Prepared(
+    text(
+        "SELECT set_config('app.tenant', :tenant, true), set_config('app.actor', :actor, true),"
+        " set_config('statement_timeout', :timeout, true), set_config('lock_timeout', :lock, true),"
+        " set_config('synchronous_commit', :durable, true),"
+        " (SELECT clock_offset_seconds FROM tenants WHERE tenants.tenant_id = CAST(nullif(:tenant, '') AS uuid))"
+    ),
+    "SELECT tenants",
 )
 
 
 @event.listens_for(Session, "after_begin")
-def _enter_tenant(session: Session, _transaction: Any, connection: Any) -> None:
+def _enter_tenant(session: Session, transaction: Any, connection: Any) -> None:
     context = session.info.get("context")
-    if context is None:
+    if context is None or transaction.nested:  # a savepoint is still in the tenant
         return
+    session.info["driver"] = connection.connection.dbapi_connection
     if context.deadline is not None:
-        WATCH.expect(connection.connection.dbapi_connection, context.deadline)
+        WATCH.expect(session.info["driver"], context.deadline)
     milliseconds = max(1, int(context.remaining_seconds() * 1000) - ANSWER_MS)
     values = {
         "tenant": str(context.tenant_id or ""),
@@ -307,7 +312,7 @@ def _enter_tenant(session: Session, _transaction: Any, connection: Any) -> None:
         "lock": str(min(milliseconds, LOCK_TIMEOUT_MS)),
         "durable": "on" if session.info.get("durable", True) else "off",
     }
-    offset = connection.execute(BEGIN, values).one()[5]
+    offset = BEGIN.rows(session, **values)[0][5]
     context.clock_offset = timedelta(seconds=offset or 0)
     session.info["tenant_known"] = offset is not None
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -23,10 +23,19 @@ from praxis_chassis import clock, subjects, tables
 from praxis_chassis.context import Context, context_of
 from praxis_chassis.database import Aggregate, bump
 from praxis_chassis.mapping import mapping_for, to_wire
+from praxis_chassis.prepared import Prepared
 from praxis_chassis.remains import remains_of
 from praxis_chassis.types import new_id
 
 F = TypeVar("F", bound=Callable[..., None])
+FIELDS = (
+    "tenant_id", "id", "aggregate", "aggregate_id", "version", "type", "subject", "subject_id", "payload", "actor",
+    "origin", "correlation_id", "causation_id", "traceparent", "occurred_at", "recorded_at",
+)  # fmt: skip
+EPOCH = func.coalesce(select(tables.epochs.c.epoch).scalar_subquery(), 1)
+ROW = Prepared(
+    insert(tables.events).values({name: bindparam(name) for name in FIELDS} | {"epoch": EPOCH}), "INSERT events"
+)
 
 
 @dataclass(slots=True)
@@ -108,8 +117,8 @@ def store_recorded(session: Session) -> None:
     waiting, context.recorded = context.recorded, []
     if not session.info.get("tenant_known"):
         _meet_tenant(session, context)
-    epoch = session.execute(select(tables.epochs.c.epoch)).scalar() or 1
-    session.execute(insert(tables.events), [_row(session, context, item, epoch) for item in waiting])
+    for item in waiting:
+        ROW.run(session, **_row(session, context, item))
     for item in waiting:
         if event_type(item.event.DESCRIPTOR).erases:
             subjects.forget(session, item.aggregate.id)
@@ -120,7 +129,7 @@ def _meet_tenant(session: Session, context: Context) -> None:
     session.info["tenant_known"] = True
 
 
-def _row(session: Session, context: Context, item: Recorded, epoch: int) -> dict[str, Any]:
+def _row(session: Session, context: Context, item: Recorded) -> dict[str, Any]:
     kind = event_type(item.event.DESCRIPTOR)
     message = build(item)
     subject_id = subject_of(message)
@@ -137,7 +146,6 @@ def _row(session: Session, context: Context, item: Recorded, epoch: int) -> dict
         "id": new_id(),
         "aggregate": kind.aggregate,
         "aggregate_id": item.aggregate.id,
-        "epoch": epoch,
         "version": item.version,
         "type": kind.name,
         "subject": kind.subject,

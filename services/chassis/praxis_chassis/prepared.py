@@ -25,6 +25,7 @@ class Prepared:
     def __init__(self, statement: Executable, title: str) -> None:
         compiled: Any = statement.compile(dialect=DIALECT)  # type: ignore[attr-defined] # all statements have it
         self.text, self.title = str(compiled), title
+        self.facts = {"db.system.name": "postgresql", "db.query.text": self.text}
         binds = {name: bind.type.dialect_impl(DIALECT) for bind, name in compiled.bind_names.items()}
         writers = {name: kind.bind_processor(DIALECT) for name, kind in binds.items()}
         self.writers: dict[str, Reader] = {name: writer for name, writer in writers.items() if writer}
@@ -43,11 +44,11 @@ class Prepared:
         self._send(session, values)
 
     def _send(self, session: Session, values: dict[str, Any]) -> psycopg.Cursor[Any]:
-        driver: Any = session.connection().connection.driver_connection
+        driver: Any = session.info["driver"]
         values = {**self.constants, **values}
         for name, writer in self.writers.items():
             values[name] = writer(values[name])
-        with telemetry.span(self.title, SpanKind.CLIENT):
+        with telemetry.span(self.title, SpanKind.CLIENT, **self.facts):
             try:
                 return driver.execute(self.text, values)  # type: ignore[no-any-return]
             except psycopg.Error as failure:

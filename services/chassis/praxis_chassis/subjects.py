@@ -16,9 +16,14 @@ from sqlalchemy.orm import Session
 from praxis_chassis import clock, files, tables
 from praxis_chassis.context import context_of
 from praxis_chassis.keys import NONCE, KeyRing
+from praxis_chassis.prepared import Prepared
 from praxis_chassis.remains import remains_of
 
 PURPOSE = "subject-keys"
+KEY = Prepared(
+    select(tables.subject_keys.c.sealed_key).where(tables.subject_keys.c.subject_id == bindparam("subject")),
+    "SELECT subject_keys",
+)
 
 
 def seal_for(session: Session, subject_id: UUID, payload: bytes) -> bytes | None:
@@ -35,15 +40,14 @@ def _key_of(session: Session, subject_id: UUID) -> bytes | None:
     known: dict[UUID, bytes | None] = session.info.setdefault("subject_keys", {})
     if subject_id in known:
         return known[subject_id]
-    lookup = select(table.c.sealed_key).where(table.c.subject_id == subject_id)
-    row = session.execute(lookup).one_or_none()
-    if row is None:
+    rows = KEY.rows(session, subject=subject_id)
+    if not rows:
         fresh = context.runtime.keys.seal(context.tenant, PURPOSE, secrets.token_bytes(32), subject_id.bytes)
         values = {"tenant_id": context.tenant, "subject_id": subject_id, "sealed_key": fresh}
         session.execute(insert(table).values(values).on_conflict_do_nothing())
-        row = session.execute(lookup).one()
+        rows = KEY.rows(session, subject=subject_id)
     ring: KeyRing = context.runtime.keys
-    sealed = row.sealed_key
+    sealed = rows[0][0]
     known[subject_id] = None if sealed is None else ring.open(context.tenant, PURPOSE, sealed, subject_id.bytes)
     return known[subject_id]
 
