@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
-from sqlalchemy.dialects.postgresql import Range, insert
+from sqlalchemy import Uuid, any_, bindparam, func, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE, Range
 from sqlalchemy.orm import Session
 
 from praxis_chassis.context import context_of
+from praxis_chassis.prepared import Prepared
 from praxis_chassis.types import new_id
-from praxis_scheduling.store.models import Closure, LocationCopy, Reservation, Resource, Template
+from praxis_scheduling.rules.hours import WeeklyHours
+from praxis_scheduling.store.models import Closure, LocationCopy, Reservation, Resource, Template, weekly_block
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,44 +29,69 @@ class Taken:
     end: datetime
 
 
+TAKEN = Prepared(
+    select(
+        Reservation.resource_id, Reservation.lane, func.lower(Reservation.during), func.upper(Reservation.during)
+    ).where(
+        any_(bindparam("resources", type_=ARRAY(Uuid))) == Reservation.resource_id,
+        Reservation.live,
+        Reservation.during.overlaps(func.tstzrange(bindparam("start"), bindparam("until"), type_=TSTZRANGE)),
+        Reservation.appointment_id.is_distinct_from(bindparam("but", type_=Uuid)),
+    ),
+    "SELECT reservations",
+)
+PLACE = Prepared(
+    text(
+        "INSERT INTO reservations (tenant_id, id, appointment_id, resource_id, lane, during, live)"
+        " SELECT :tenant, id, :appointment, resource_id, lane, tstzrange(:start, :until), true"
+        " FROM unnest(CAST(:ids AS uuid[]), CAST(:resources AS uuid[]), CAST(:lanes AS bigint[]))"
+        " AS wanted (id, resource_id, lane) ORDER BY resource_id"
+        " ON CONFLICT DO NOTHING RETURNING id"
+    ),
+    "INSERT reservations",
+)
+
+
 def taken(
     session: Session, resources: Collection[UUID], start: datetime, end: datetime, but: UUID | None
 ) -> list[Taken]:
     """Return the live reservations that touch a window, leaving out those of one appointment."""
-    query = select(
-        Reservation.resource_id, Reservation.lane, func.lower(Reservation.during), func.upper(Reservation.during)
-    ).where(Reservation.resource_id.in_(resources), Reservation.live, Reservation.during.overlaps(Range(start, end)))
-    if but is not None:
-        query = query.where(Reservation.appointment_id != but)
-    return [Taken(*row) for row in session.execute(query)]
+    rows = TAKEN.rows(session, resources=list(resources), start=start, until=end, but=but)
+    return [Taken(*row) for row in rows]
 
 
-def place(session: Session, appointment_id: UUID, lanes: Mapping[UUID, int], start: datetime, end: datetime) -> bool:
-    """Take one lane of each resource, all or none; False when somebody else was faster.
+def place(
+    session: Session, appointment_id: UUID, lanes: Mapping[UUID, int], start: datetime, end: datetime
+) -> list[Reservation]:
+    """Take one lane of each resource, all or none; nothing when somebody else was faster.
 
     One statement, sorted by resource, that waits for a rival instead of failing: a plain INSERT deadlocks
-    for more than a minute when a hundred callers race.
+    for more than a minute when a hundred callers race. A single row needs no savepoint: it is there or not.
     """
-    tenant, during = context_of(session).tenant, Range(start, end)
-    rows = [
-        {
-            "tenant_id": tenant,
-            "id": new_id(),
-            "appointment_id": appointment_id,
-            "resource_id": resource_id,
-            "lane": lane,
-            "during": during,
-            "live": True,
-        }
+    ids = {resource_id: new_id() for resource_id in sorted(lanes)}
+    values = {
+        "tenant": context_of(session).tenant,
+        "appointment": appointment_id,
+        "start": start,
+        "until": end,
+        "ids": list(ids.values()),
+        "resources": list(ids),
+        "lanes": [lanes[resource_id] for resource_id in ids],
+    }
+    with session.begin_nested() if len(ids) > 1 else nullcontext(None) as savepoint:
+        complete = len(PLACE.rows(session, **values)) == len(ids)
+        if savepoint is not None and not complete:
+            savepoint.rollback()
+    if not complete:
+        return []
+    during = Range(start, end)
+    return [
+        Reservation(
+            tenant_id=values["tenant"], id=ids[resource_id], appointment_id=appointment_id, resource_id=resource_id,
+            lane=lane, during=during, live=True,
+        )
         for resource_id, lane in sorted(lanes.items())
-    ]
-    attempt = session.begin_nested()
-    statement = insert(Reservation).values(rows).on_conflict_do_nothing().returning(Reservation.resource_id)
-    if len(session.execute(statement).all()) == len(rows):
-        attempt.commit()
-        return True
-    attempt.rollback()
-    return False
+    ]  # fmt: skip
 
 
 def live_reservations(session: Session, appointment_id: UUID) -> list[Reservation]:
@@ -84,20 +112,44 @@ def release(session: Session, reservations: Iterable[UUID]) -> None:
         )
 
 
-def templates_of(session: Session, resources: Collection[UUID]) -> dict[UUID, list[Template]]:
-    """Return all templates of the resources."""
-    found: dict[UUID, list[Template]] = {}
-    for template in session.scalars(select(Template).where(Template.resource_id.in_(resources))):
-        found.setdefault(template.resource_id, []).append(template)
+TEMPLATES = Prepared(
+    select(Template.resource_id, Template.valid_from_date, Template.valid_until_date, Template.blocks).where(
+        any_(bindparam("resources", type_=ARRAY(Uuid))) == Template.resource_id
+    ),
+    "SELECT templates",
+)
+CLOSURES = Prepared(
+    select(Closure.location_id, Closure.resource_id, Closure.start_time, Closure.end_time).where(
+        any_(bindparam("locations", type_=ARRAY(Uuid))) == Closure.location_id,
+        Closure.active,
+        Closure.start_time < bindparam("until"),
+        Closure.end_time > bindparam("start"),
+    ),
+    "SELECT closures",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A range of time in which a location, or one of its resources, is closed."""
+
+    location_id: UUID
+    resource_id: UUID | None
+    start: datetime
+    end: datetime
+
+
+def hours_of(session: Session, resources: Collection[UUID]) -> dict[UUID, list[WeeklyHours]]:
+    """Return the weekly hours of the resources by all their templates."""
+    found: dict[UUID, list[WeeklyHours]] = {}
+    for resource_id, since, until, blocks in TEMPLATES.rows(session, resources=list(resources)):
+        found.setdefault(resource_id, []).append(WeeklyHours(since, until, tuple(map(weekly_block, blocks))))
     return found
 
 
-def closures_of(session: Session, locations: Collection[UUID], start: datetime, end: datetime) -> list[Closure]:
+def closures_of(session: Session, locations: Collection[UUID], start: datetime, end: datetime) -> list[Closed]:
     """Return the closures of the locations and of their resources that touch a window."""
-    query = select(Closure).where(
-        Closure.location_id.in_(locations), Closure.active, Closure.start_time < end, Closure.end_time > start
-    )
-    return list(session.scalars(query))
+    return [Closed(*row) for row in CLOSURES.rows(session, locations=list(locations), start=start, until=end)]
 
 
 def zones(session: Session, locations: Collection[UUID]) -> dict[UUID, str]:
@@ -106,12 +158,15 @@ def zones(session: Session, locations: Collection[UUID]) -> dict[UUID, str]:
     return {row.id: row.time_zone for row in rows}
 
 
-def resources_for(
-    session: Session, kinds: Collection[int], locations: Collection[UUID], named: Collection[UUID] = ()
-) -> list[Resource]:
-    """Return the active resources of some kinds at some locations, and those that were named, by name."""
-    fitting = Resource.kind.in_(kinds) & Resource.active
+def resources_for(session: Session, kinds: Collection[int], locations: Collection[UUID]) -> list[Resource]:
+    """Return the active resources of some kinds at some locations, by name."""
+    query = select(Resource).where(Resource.kind.in_(kinds), Resource.active)
     if locations:
-        fitting &= Resource.location_id.in_(locations)
-    query = select(Resource).where(or_(fitting, Resource.id.in_(named))).order_by(Resource.name, Resource.id)
-    return list(session.scalars(query))
+        query = query.where(Resource.location_id.in_(locations))
+    return list(session.scalars(query.order_by(Resource.name, Resource.id)))
+
+
+def resources_of(session: Session, ids: Collection[UUID]) -> list[Resource]:
+    """Return resources that are named, by name."""
+    query = select(Resource).where(Resource.id.in_(ids)).order_by(Resource.name, Resource.id)
+    return list(session.scalars(query)) if ids else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,9 +15,9 @@ from praxis_chassis.database import fetch
 from praxis_chassis.errors import DomainError
 from praxis_scheduling.rules.availability import Availability, Need, lane_count, openness
 from praxis_scheduling.rules.grid import Grid
-from praxis_scheduling.rules.hours import Span, spans
+from praxis_scheduling.rules.hours import Span, WeeklyHours, spans
 from praxis_scheduling.store import calendar
-from praxis_scheduling.store.models import AppointmentType, Closure, Resource, Template
+from praxis_scheduling.store.models import AppointmentType, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +53,24 @@ def active_type(session: Session, identifier: str | UUID) -> AppointmentType:
 
 
 def load(
-    session: Session, resources: Sequence[Resource], wish: Wish, grid: Grid, but: UUID | None = None
+    session: Session,
+    resources: Sequence[Resource],
+    wish: Wish,
+    grid: Grid,
+    zones: Mapping[UUID, str],
+    but: UUID | None = None,
 ) -> dict[UUID, Availability]:
     """Return the availability of resources in a window, as if one appointment (`but`) were not there."""
     ids = [resource.id for resource in resources]
     locations = {resource.location_id for resource in resources}
-    zones = calendar.zones(session, locations)
-    templates = calendar.templates_of(session, ids)
+    hours = calendar.hours_of(session, ids)
     closures = calendar.closures_of(session, locations, grid.origin, grid.end)
     busy = _busy(grid, calendar.taken(session, ids, grid.origin, grid.end, but))
     return {
         resource.id: Availability(
             openness(
                 grid,
-                _spans(resource, templates.get(resource.id, []), ZoneInfo(zones[resource.location_id]), grid),
+                _spans(resource, hours.get(resource.id, []), ZoneInfo(zones[resource.location_id]), grid),
                 _closed_ranges(resource, closures),
                 wish.appointment_type.id,
             ),
@@ -84,18 +88,18 @@ def _busy(grid: Grid, taken: Sequence[calendar.Taken]) -> dict[UUID, dict[int, i
     return {key: {lane: grid.union(found) for lane, found in lanes.items()} for key, lanes in ranges.items()}
 
 
-def _spans(resource: Resource, templates: Sequence[Template], zone: ZoneInfo, grid: Grid) -> list[Span] | None:
-    if not templates and not resource.needs_hours:
+def _spans(resource: Resource, hours: Sequence[WeeklyHours], zone: ZoneInfo, grid: Grid) -> list[Span] | None:
+    if not hours and not resource.needs_hours:
         return None
-    return spans((template.hours for template in templates), zone, grid.origin, grid.end)
+    return spans(hours, zone, grid.origin, grid.end)
 
 
-def _closed_ranges(resource: Resource, closures: Sequence[Closure]) -> list[tuple[datetime, datetime]]:
+def _closed_ranges(resource: Resource, closures: Sequence[calendar.Closed]) -> list[tuple[datetime, datetime]]:
     return [
-        (closure.start_time, closure.end_time)
-        for closure in closures
-        if closure.resource_id == resource.id
-        or (closure.resource_id is None and closure.location_id == resource.location_id)
+        (closed.start, closed.end)
+        for closed in closures
+        if closed.resource_id == resource.id
+        or (closed.resource_id is None and closed.location_id == resource.location_id)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from praxis.scheduling.v1 import (
     appointment_pb2,
@@ -24,7 +26,7 @@ from praxis_chassis.database import enum_words, fetch, uuid_of
 from praxis_chassis.errors import DomainError, invalid, not_found
 from praxis_chassis.events import record
 from praxis_chassis.mapping import moment
-from praxis_scheduling.rules.availability import Rule
+from praxis_scheduling.rules.availability import Availability, Rule
 from praxis_scheduling.rules.grid import MINUTE, Grid
 from praxis_scheduling.store import calendar
 from praxis_scheduling.store.models import Appointment, AppointmentType, Reservation, Resource
@@ -71,6 +73,9 @@ class Plan:
     team: Sequence[Resource]
     lanes: dict[UUID, int]
     broken: dict[UUID, list[Rule]]
+    pool: Sequence[Resource]
+    grid: Grid
+    calendars: dict[UUID, Availability]
 
     @property
     def rules(self) -> list[Rule]:
@@ -150,6 +155,7 @@ def _wish_of(session: Session, appointment: Appointment) -> Wish:
         raise DomainError(errors_pb2.ERROR_REASON_TYPE_NOT_FOR_PATIENT, type=kind.name)
     appointment.channel = wish.channel
     appointment.appointment_type_name = kind.name
+    set_committed_value(appointment, "patient", patient)
     return wish
 
 
@@ -187,12 +193,12 @@ def _check_override(session: Session, order: Order, plan: Plan) -> None:
     if order.reason and not order.wish.desk:
         raise DomainError(errors_pb2.ERROR_REASON_OVERRIDE_NOT_IN_CHANNEL)
     if not order.reason:
-        raise _refusal(session, order, plan.objector, plan.rules[0])
+        raise _refusal(session, order, plan, plan.objector, plan.rules[0])
     if OVERRIDE not in context_of(session).permissions:
         raise DomainError(errors_pb2.ERROR_REASON_OVERRIDE_NOT_PERMITTED, permission=OVERRIDE)
 
 
-def _refusal(session: Session, order: Order, resource: Resource, rule: Rule) -> DomainError:
+def _refusal(session: Session, order: Order, plan: Plan, resource: Resource, rule: Rule) -> DomainError:
     appointment = order.appointment
     search = slots.Search(
         wish=order.wish,
@@ -203,8 +209,7 @@ def _refusal(session: Session, order: Order, resource: Resource, rule: Rule) -> 
         limit=ALTERNATIVES,
         but=appointment.id,
     )
-    with session.no_autoflush:
-        found = slots.alternatives(session, search)
+    found = _alternatives(session, search, appointment, plan)
     return DomainError(
         REASONS[rule],
         details=[errors_pb2.SlotAlternatives(slots=found)],
@@ -214,24 +219,47 @@ def _refusal(session: Session, order: Order, resource: Resource, rule: Rule) -> 
     )
 
 
+def _alternatives(
+    session: Session, search: slots.Search, appointment: Appointment, plan: Plan
+) -> list[appointment_pb2.Slot]:
+    """Look first into the days that were loaded to judge the wish; they hold all there is when one member is needed."""
+    if sum(count for _, count in search.wish.appointment_type.roles) == 1 == len(search.resources):
+        found = slots.alternatives_at_hand(
+            search, appointment.start_time, appointment.time_zone, plan.pool, plan.grid, plan.calendars
+        )
+        if len(found) == search.limit:
+            return found
+    with session.no_autoflush:
+        return slots.alternatives(session, search)
+
+
 def _occupy(session: Session, order: Order, plan: Plan) -> None:
     """Take the lanes of the plan; when somebody was faster, plan again with what is left."""
     start, end = order.occupied
     for _ in range(ATTEMPTS):
-        if calendar.place(session, order.appointment.id, plan.lanes, start, end):
-            session.expire(order.appointment, ["reservations", "patient"])
+        if taken := calendar.place(session, order.appointment.id, plan.lanes, start, end):
+            _show(order.appointment, taken, plan.team)
             return
         plan = _judged(session, order)
         session.flush()
-    raise _refusal(session, order, plan.team[0], Rule.LANES_FULL)
+    raise _refusal(session, order, plan, plan.team[0], Rule.LANES_FULL)
+
+
+def _show(appointment: Appointment, taken: Sequence[Reservation], team: Sequence[Resource]) -> None:
+    """Let the appointment show what was taken for it, which would otherwise be read again."""
+    members = {member.id: member for member in team}
+    for reservation in taken:
+        set_committed_value(reservation, "resource", members[reservation.resource_id])
+    set_committed_value(appointment, "reservations", list(taken))
 
 
 def _draw_up(session: Session, order: Order) -> Plan:
     start, need = order.appointment.start_time, order.wish.need
+    zones = {order.appointment.location_id: order.appointment.time_zone}
     with session.no_autoflush:
         pool = _pool(session, order)
         grid = Grid.around(start - DAY, start + 3 * DAY)
-        calendars = availability.load(session, pool, order.wish, grid, order.appointment.id)
+        calendars = availability.load(session, pool, order.wish, grid, zones, order.appointment.id)
     minute = grid.minute(start)
     broken = {member.id: calendars[member.id].broken(minute, need) for member in pool}
     team = _team(order, pool, broken)
@@ -239,23 +267,31 @@ def _draw_up(session: Session, order: Order) -> Plan:
     for member in team:
         lane = calendars[member.id].lane(minute, need)
         lanes[member.id] = calendars[member.id].extra_lane(minute, need) if lane is None else lane
-    return Plan(team, lanes, broken)
+    return Plan(team, lanes, broken, pool, grid, calendars)
 
 
 def _pool(session: Session, order: Order) -> list[Resource]:
-    """Return the resources that are wanted and those that may complete the team."""
-    kinds = [kind for kind, _ in order.wish.appointment_type.roles]
-    location = order.appointment.location_id
-    pool = calendar.resources_for(session, kinds, [location], order.named)
-    known = {member.id: member for member in pool}
+    """Return the resources that are wanted and, where they make no team yet, those that may complete it."""
+    named = calendar.resources_of(session, order.named)
+    _check_named(order, named)
+    kinds = Counter(member.kind for member in named)
+    missing = [kind for kind, count in order.wish.appointment_type.roles if kinds[kind] < count]
+    if not missing:
+        return named
+    others = calendar.resources_for(session, missing, [order.appointment.location_id])
+    known = {member.id for member in named}
+    return [*named, *(member for member in others if member.id not in known)]
+
+
+def _check_named(order: Order, named: Sequence[Resource]) -> None:
+    known = {member.id: member for member in named}
     for key in order.named:
         if key not in known:
             raise not_found("resource", key)
-        if known[key].location_id != location:
+        if known[key].location_id != order.appointment.location_id:
             raise DomainError(errors_pb2.ERROR_REASON_RESOURCE_ELSEWHERE, resource=known[key].name)
         if not known[key].active:
             raise DomainError(errors_pb2.ERROR_REASON_NOT_ACTIVE, name=known[key].name)
-    return pool
 
 
 def _team(order: Order, pool: Sequence[Resource], broken: dict[UUID, list[Rule]]) -> list[Resource]:

@@ -16,6 +16,7 @@ from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2
 from praxis_chassis import clock
 from praxis_chassis.errors import invalid
 from praxis_chassis.mapping import instant
+from praxis_scheduling.rules.availability import Availability
 from praxis_scheduling.rules.grid import MINUTE, Grid
 from praxis_scheduling.rules.slots import FreeTime, Role, free_times
 from praxis_scheduling.store import calendar
@@ -86,29 +87,44 @@ def _at(
     session: Session, search: Search, window: Window, zone: str, resources: Sequence[Resource]
 ) -> Iterator[appointment_pb2.Slot]:
     """Search one location; all its resources are in one time zone."""
-    wish = search.wish
-    roles = [
-        Role(count, [resource.id for resource in resources if resource.kind == kind])
-        for kind, count in wish.appointment_type.roles
-    ]
-    leaders = _leaders(search, resources)
-    if (
-        window.until < window.start
-        or any(len(role.candidates) < role.count for role in roles)
-        or leaders == frozenset()
-    ):
+    roles = _roles(search, resources)
+    if window.until < window.start or any(len(role.candidates) < role.count for role in roles):
         return iter(())
-    margin = wish.need.occupied * MINUTE
+    if _leaders(search, resources) == frozenset():
+        return iter(())
+    margin = search.wish.need.occupied * MINUTE
     grid = Grid.around(window.start - margin, window.until + margin + MINUTE)
-    calendars = availability.load(session, resources, wish, grid, search.but)
+    zones = {resource.location_id: zone for resource in resources}
+    calendars = availability.load(session, resources, search.wish, grid, zones, search.but)
+    return _free(search, window, zone, resources, grid, calendars)
+
+
+def _free(
+    search: Search,
+    window: Window,
+    zone: str,
+    resources: Sequence[Resource],
+    grid: Grid,
+    calendars: dict[UUID, Availability],
+) -> Iterator[appointment_pb2.Slot]:
+    """Yield the free times in calendars that are at hand."""
+    wish = search.wish
     wanted = grid.aligned(ZoneInfo(zone), search.step)
     for found in calendars.values():
         for minute in found.openness.waves:
             wanted |= 1 << minute
     wanted &= grid.mask(grid.minute(window.start), grid.minute(window.until) + 1)
     named = {resource.id: resource for resource in resources}
-    times = free_times(grid, roles, calendars, wish.need, wanted, leaders)
+    leaders = _leaders(search, resources)
+    times = free_times(grid, _roles(search, resources), calendars, wish.need, wanted, leaders)
     return (_slot(grid, time, wish, zone, named) for time in times)
+
+
+def _roles(search: Search, resources: Sequence[Resource]) -> list[Role]:
+    return [
+        Role(count, [resource.id for resource in resources if resource.kind == kind])
+        for kind, count in search.wish.appointment_type.roles
+    ]
 
 
 def _leaders(search: Search, resources: Sequence[Resource]) -> frozenset[UUID] | None:
@@ -145,3 +161,12 @@ def alternatives(session: Session, search: Search) -> list[appointment_pb2.Slot]
     """Return up to three free times from the wanted one on, with the wanted leader if it has any."""
     found = find(session, search)
     return found or find(session, replace(search, resources=(), practitioners=()))
+
+
+def alternatives_at_hand(
+    search: Search, start: datetime, zone: str, resources: Sequence[Resource], grid: Grid,
+    calendars: dict[UUID, Availability],
+) -> list[appointment_pb2.Slot]:  # fmt: skip
+    """Return the same from calendars that were loaded already; too few when their window is too short."""
+    window = Window(_whole_minute(start), grid.end - (search.wish.need.occupied + 1) * MINUTE)
+    return list(islice(_free(search, window, zone, resources, grid, calendars), search.limit))
