@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -215,9 +216,14 @@ def uuid_of(value: str | UUID, path: str = "id") -> UUID:
         raise invalid(path, "NOT_A_UUID") from None
 
 
+def spoken(entity: type) -> str:
+    """Return what people call the resource of a class, such as `catalog item`."""
+    return re.sub("(?<!^)(?=[A-Z])", " ", entity.__name__).lower()
+
+
 def fetch(session: Session, entity: type[E], identifier: str | UUID, *, lock: bool = False, etag: str = "") -> E:
     """Load one row of the tenant by id, or answer NOT_FOUND; `lock` takes the row for change."""
-    resource = entity.__name__.lower()
+    resource = spoken(entity)
     key = (context_of(session).tenant, uuid_of(identifier))
     found = session.get(entity, key, with_for_update=lock or None, populate_existing=lock)
     if found is None:

@@ -37,7 +37,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from praxis_chassis import paging
 from praxis_chassis.context import context_of
-from praxis_chassis.database import uuid_of
+from praxis_chassis.database import spoken, uuid_of
 from praxis_chassis.errors import not_found
 from praxis_chassis.mapping import Mapping as ResourceMapping
 from praxis_chassis.mapping import decimal_text
@@ -73,7 +73,8 @@ class Reading(Generic[M]):
     ) -> None:
         self.mapping, self.message = mapping, mapping.message_type
         named, lists = dict(columns or {}), dict(children or {})
-        chosen = {name: named.get(name, self._own(name)) for name in mapping.fields if name not in lists}
+        unread = {name for name, special in mapping.special.items() if special.read is None}
+        chosen = {name: named.get(name, self._own(name)) for name in mapping.fields if name not in unread | set(lists)}
         if missing := sorted(name for name, column in chosen.items() if column is None):
             raise TypeError(f"nothing says from which columns {self.message.__name__} reads {missing}")
         wired = {name: _wired(column) for name, column in chosen.items()}
@@ -112,7 +113,7 @@ class Reading(Generic[M]):
             self._one = Prepared(query.where(*wanted), f"SELECT {entity.__tablename__}")
         found = self._one.rows(session, tenant=context_of(session).tenant, id=uuid_of(identifier))
         if not found:
-            raise not_found(entity.__name__.lower(), identifier)
+            raise not_found(spoken(entity), identifier)
         return self.messages(session, found)[0]
 
     def page(

@@ -136,7 +136,7 @@ def _catalog(api: ApiClient, spec: PracticeSpec, anchor: date) -> dict[str, str]
     api.post("/v1/feeSchedules", {"name": "Standard fees", "start_date": start, "fees": fees}, name="standard")
     for tax_class in sorted({item.tax_class for item in spec.items if item.tax_class}):
         rate = {
-            "name": f"Sales tax on {tax_class}s", "jurisdiction": f"US-{spec.places[0].state}",
+            "name": f"Sales tax on {tax_class.removesuffix('s')}s", "jurisdiction": f"US-{spec.places[0].state}",
             "tax_class": tax_class, "sector": "animal", "percent": spec.tax_percent, "start_date": start,
         }  # fmt: skip
         api.post("/v1/taxRates", rate, name=tax_class)
