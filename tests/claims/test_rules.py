@@ -68,6 +68,10 @@ def test_a_complete_claim_has_no_findings() -> None:
         ({"patient": replace(ADA, birth_date=None), "subscriber": ADA}, "BIRTH_DATE_MISSING"),
         ({"patient": replace(ADA, address=facts.Address())}, "ADDRESS_INCOMPLETE"),
         ({"member_id": " "}, "MEMBER_ID_MISSING"),
+        ({"member_id": "A*B~CLM*1"}, "MEMBER_ID_UNWRITABLE"),
+        ({"member_id": "W12345é"}, "MEMBER_ID_UNWRITABLE"),
+        ({"patient": replace(ADA, family="李小龍Æ")}, "NAME_CUT"),
+        ({"patient": replace(ADA, given="李小龍")}, "NAME_UNWRITABLE"),
         ({"payer": replace(CLEAN.payer, member_id_pattern="[0-9]{9}")}, "MEMBER_ID_UNUSUAL"),
         ({"payer": replace(CLEAN.payer, electronic_id="")}, "PAYER_NOT_SET_UP"),
         ({"coverage_to": DAY}, "COVERAGE_INACTIVE"),
@@ -173,3 +177,14 @@ def test_redaction_takes_one_person_out_and_keeps_every_segment(family: str) -> 
     assert not any(trace in redacted for trace in ("*LOVELACE*ADA", "*M1~", "12 ELM", "19801210"))
     assert f"NM1*IL*1*{family}*BOB****MI*M2~N3*9 OAK" in redacted or family in "LOVELACE"
     assert redacted.count("~") == text.count("~")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"patient": replace(ADA, family="Müller-Łukasz", given="Zoe\u0301 Ann"), "member_id": "w 123-456"},
+        {"patient": replace(ADA, family="O’Neill", given="Þóra"), "member_id": "ABC/1.2"},
+    ],
+)
+def test_what_claims_can_carry_is_not_remarked(changes: dict[str, object]) -> None:
+    assert not found(**changes) & {"NAME_CUT", "NAME_UNWRITABLE", "MEMBER_ID_UNWRITABLE"}

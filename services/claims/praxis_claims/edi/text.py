@@ -25,6 +25,12 @@ def clean(text: str) -> str:
     return " ".join("".join(letters).split())
 
 
+def lost(text: str) -> bool:
+    """Tell whether a text has letters or signs that X12 cannot carry, not even transliterated."""
+    letters = unicodedata.normalize("NFC", text)
+    return any(not (letter.isspace() or unicodedata.combining(letter) or clean(letter)) for letter in letters)
+
+
 def money(cents: int) -> str:
     """Write cents as X12 does: no sign but minus, no needless zeros, `.5` as 0.5."""
     sign, whole, fraction = "-" if cents < 0 else "", abs(cents) // 100, abs(cents) % 100

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 
+from praxis_claims.edi.text import clean, lost
 from praxis_claims.rules import identifiers
 from praxis_claims.rules.claim_facts import ClaimFacts, Person, Provider
 from praxis_claims.rules.scrubbing import Hit, Predicate, hit
@@ -51,6 +52,18 @@ def name_missing(facts: ClaimFacts) -> Iterator[Hit]:
     yield from (hit(f"{who}.name", who=who) for who, person in persons(facts) if not (person.family and person.given))
 
 
+def name_unwritable(facts: ClaimFacts) -> Iterator[Hit]:
+    for who, person in persons(facts):
+        if any(name and not clean(name) for name in (person.family, person.given)):
+            yield hit(f"{who}.name", who=who)
+
+
+def name_cut(facts: ClaimFacts) -> Iterator[Hit]:
+    for who, person in persons(facts):
+        if any(clean(name) and lost(name) for name in (person.family, person.given)):
+            yield hit(f"{who}.name", who=who)
+
+
 def birth_date_missing(facts: ClaimFacts) -> Iterator[Hit]:
     yield from (hit(f"{who}.birth_date", who=who) for who, person in persons(facts) if person.birth_date is None)
 
@@ -69,6 +82,11 @@ def address_incomplete(facts: ClaimFacts) -> Iterator[Hit]:
 
 def member_id_missing(facts: ClaimFacts) -> Iterator[Hit]:
     if not facts.member_id.strip():
+        yield hit("subscriber.member_id")
+
+
+def member_id_unwritable(facts: ClaimFacts) -> Iterator[Hit]:
+    if clean(facts.member_id) != facts.member_id.strip().upper():
         yield hit("subscriber.member_id")
 
 

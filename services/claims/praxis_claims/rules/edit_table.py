@@ -33,6 +33,18 @@ IDENTITY = (
         "Complete the name of the {who}.",
     ),
     block(
+        "NAME_UNWRITABLE",
+        checks.name_unwritable,
+        "A name of the {who} has no letter that claims can carry.",
+        "Write the name of the {who} in Latin letters, as the insurance card does.",
+    ),
+    warn(
+        "NAME_CUT",
+        checks.name_cut,
+        "A name of the {who} has letters that claims cannot carry, and is sent without them.",
+        "Write the name of the {who} in Latin letters, as the insurance card does, or override this warning.",
+    ),
+    block(
         "BIRTH_DATE_MISSING",
         checks.birth_date_missing,
         "The {who} has no date of birth.",
@@ -55,6 +67,12 @@ IDENTITY = (
         checks.member_id_missing,
         "The coverage has no member id.",
         "Enter the member id from the insurance card.",
+    ),
+    block(
+        "MEMBER_ID_UNWRITABLE",
+        checks.member_id_unwritable,
+        "The member id has characters that claims cannot carry, such as * : ^ or ~.",
+        "Enter the member id with the letters, digits and hyphens of the insurance card only.",
     ),
     warn(
         "MEMBER_ID_UNUSUAL",

@@ -62,7 +62,7 @@ def settle(session: Session, claim: Claim, *, let_go: bool = False) -> None:
         record(session, events_pb2.ClaimUpdated, claim)
     else:
         record(session, event, claim, previous_state=int(previous))
-    timeline.note(session, claim, target.name.lower(), f"{len(claim.findings)} findings.")
+    timeline.note(session, claim, target.name.lower(), f"Findings: {len(claim.findings)}.")
 
 
 def destination(claim: Claim) -> State:

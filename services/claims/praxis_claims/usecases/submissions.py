@@ -163,7 +163,7 @@ def _written(claims: Sequence[Claim], payers: dict[str, Payer], numbering: Numbe
     try:
         return x12.write(claims, payer, numbering, payers)
     except (EdiError, ValueError) as error:
-        raise DomainError(errors_pb2.ERROR_REASON_CLAIM_INCOMPLETE, problem=str(error)) from None
+        raise DomainError(errors_pb2.ERROR_REASON_CLAIM_INCOMPLETE, problem=str(error).rstrip(".")) from None
 
 
 def _numbering(sent: Submission) -> Numbering:
