@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.journeys.clinic import Clinic, Json
+from datetime import UTC, datetime
+
+from tests.journeys.clinic import Clinic, Json, instant
 
 from praxis_local.demo.directory import Desk
 
@@ -61,13 +63,20 @@ def squeezed_in(clinic: Clinic, patient_id: str, desk: Desk) -> Json:
 def switch_allows_two(clinic: Clinic, patient_id: str, desk: Desk) -> None:
     """Where the switch allows one more, the second booking of a time is taken and the third is refused."""
     body = clinic.appointment(patient_id, desk, clinic.moment(desk, 11))
-    assert [clinic.book(body)["reservations"][0]["lane"] for _ in range(2)] == [0, 1]
+    first, second = clinic.book(body), clinic.book(body)
+    assert [booked["reservations"][0]["lane"] for booked in (first, second)] == [0, 1]
+    assert [warning["reason"] for warning in second["warnings"]] == ["PATIENT_BOOKED_TWICE"]
     problem = clinic.front_desk.refusal(lambda: clinic.front_desk.post("/v1/appointments", body))
     assert problem.code == "SLOT_TAKEN"
 
 
 def seen(clinic: Clinic, booked: Json, desk: Desk) -> Json:
-    """Bring a patient from the door to the check-out, each step by the person who takes it."""
+    """Bring a patient who comes early from the door to the check-out, each step by the person who takes it."""
+    problem = clinic.front_desk.refusal(lambda: clinic.front_desk.post(f"/v1/appointments/{booked['id']}:arrive", {}))
+    assert problem.code == "ARRIVED_TOO_EARLY"
+    now = instant(datetime.now(UTC).replace(second=0, microsecond=0))
+    early = {"start_time": now, "override_reason": "The patient is here already"}
+    clinic.front_desk.post(f"/v1/appointments/{booked['id']}:reschedule", early, name=f"early-{booked['id']}")
     visit = clinic.front_desk.post(f"/v1/appointments/{booked['id']}:arrive", {}, name=booked["id"])
     path = f"/v1/visits/{visit['id']}"
     clinic.paths.append(path)

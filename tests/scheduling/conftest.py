@@ -45,6 +45,10 @@ class Practice:
     def at(self, wall: str, day: int = 0) -> datetime:
         return instant_of(self.monday + timedelta(days=day), minute_of_day(wall), ZONE)
 
+    def now(self) -> datetime:
+        """Return this minute: who comes to the door has an appointment today."""
+        return datetime.now(UTC).replace(second=0, microsecond=0)
+
     def patient(self, name: str = "Ada Lovelace") -> str:
         key = str(uuid4())
         human = patient_pb2.HumanProfile(name=type_pb2.PersonName(family=name))

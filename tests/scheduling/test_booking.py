@@ -14,6 +14,8 @@ import pytest
 from sqlalchemy import text
 from tests.scheduling.conftest import Practice, alternatives, block
 
+from praxis.patients.v1 import events_pb2 as patients_events
+from praxis.patients.v1 import patient_pb2
 from praxis.scheduling.v1 import (
     appointment_pb2,
     appointment_type_pb2,
@@ -23,6 +25,7 @@ from praxis.scheduling.v1 import (
     template_pb2,
 )
 from praxis.scheduling.v1 import appointment_service_pb2 as pb
+from praxis.type.v1 import type_pb2
 from praxis_chassis.mapping import instant, moment
 from praxis_chassis.testing import Refused
 
@@ -55,6 +58,54 @@ def test_of_two_hundred_parallel_requests_as_many_win_as_there_is_room(practice:
     assert len(won) == capacity
     assert {booked.reservations[0].lane for booked in won} == set(range(capacity))
     assert len(practice.tenant.events(events_pb2.AppointmentBooked)) == capacity
+
+
+def test_a_patient_who_is_booked_twice_at_one_time_is_pointed_out(practice: Practice) -> None:
+    provider, other, kind = practice.open_provider(), practice.open_provider("Dr Roe"), practice.type()
+    patient = practice.patient()
+    first = practice.book(kind, practice.at("09:00"), provider, patient=patient)
+    assert not first.warnings
+    [warning] = practice.book(kind, practice.at("09:15"), other, patient=patient).warnings
+    assert (warning.reason, warning.metadata["id"]) == ("PATIENT_BOOKED_TWICE", first.id)
+    assert "09:00" in warning.text
+    assert not practice.book(kind, practice.at("09:30"), provider, patient=patient).warnings[1:]
+    assert not practice.book(kind, practice.at("10:00"), provider, patient=patient).warnings
+    read = practice.call("GetAppointment", pb.GetAppointmentRequest(id=first.id))
+    assert not read.warnings
+
+
+def test_nobody_is_booked_after_the_death(practice: Practice) -> None:
+    provider, kind, patient = practice.open_provider(), practice.type(), practice.patient()
+    human = patient_pb2.HumanProfile(name=type_pb2.PersonName(family="Lovelace"))
+    dead = patient_pb2.Patient(id=patient, human=human, deceased_date=practice.monday.isoformat())
+    practice.tenant.receive(patients_events.PatientUpdated(patient=dead), patient)
+    with pytest.raises(Refused) as refused:
+        practice.book(kind, practice.at("09:00", 1), provider, patient=patient, override_reason="The owner insists")
+    assert refused.value.reason == "PATIENT_DECEASED"
+    booked = practice.book(kind, practice.at("09:00"), provider, patient=patient)
+    move = pb.RescheduleAppointmentRequest(id=booked.id, start_time=instant(practice.at("09:00", 1)))
+    with pytest.raises(Refused) as refused:
+        practice.call("RescheduleAppointment", move)
+    assert refused.value.reason == "PATIENT_DECEASED"
+    dead.deceased_date = ""
+    practice.tenant.receive(patients_events.PatientUpdated(patient=dead), patient)
+    practice.call("RescheduleAppointment", move)
+
+
+def test_a_refusal_without_free_times_offers_none(practice: Practice) -> None:
+    provider, kind = practice.resource("Dr Never"), practice.type()
+    with pytest.raises(Refused) as refused:
+        practice.book(kind, practice.at("09:00"), provider)
+    assert alternatives(refused.value) == []
+    assert "Choose another time, or give" in str(refused.value)
+
+
+def test_an_override_needs_a_reason_in_words(practice: Practice) -> None:
+    provider, kind = practice.open_provider(), practice.type()
+    with pytest.raises(Refused) as refused:
+        practice.book(kind, practice.at("20:00"), provider, override_reason=" . ")
+    assert [item[:2] for item in refused.value.violations] == [("appointment.override_reason", "STRING_WORDS")]
+    assert practice.book(kind, practice.at("20:00"), provider, override_reason="Emergency").overridden
 
 
 def test_a_booking_tells_everything_others_need(practice: Practice) -> None:

@@ -22,6 +22,7 @@ from praxis.scheduling.v1 import (
     visit_service_pb2,
 )
 from praxis.scheduling.v1 import appointment_service_pb2 as pb
+from praxis_chassis.mapping import instant
 from praxis_chassis.testing import Refused
 from praxis_scheduling.rules import lifecycle
 from praxis_scheduling.store.models import APPOINTMENT_STATES, VISIT_STATES
@@ -33,7 +34,7 @@ PATIENT = appointment_pb2.CANCELLED_BY_PATIENT
 def test_a_visit_runs_from_arrival_to_check_out(practice: Practice) -> None:
     provider, kind = practice.open_provider(), practice.type()
     room = practice.resource("Room 1", ROOM)
-    booked = practice.book(kind, practice.at("09:00"), provider, reason="Cough")
+    booked = practice.book(kind, practice.now(), provider, reason="Cough", override_reason="Comes at once")
     practice.call("ConfirmAppointment", pb.ConfirmAppointmentRequest(id=booked.id, etag=booked.etag))
     visit = practice.call("ArriveAppointment", pb.ArriveAppointmentRequest(id=booked.id))
     assert (visit.appointment_id, visit.practitioner_id) == (booked.id, provider.practitioner_id)
@@ -170,6 +171,36 @@ def test_resources_are_changed_but_keep_their_kind(practice: Practice) -> None:
         practice.call("CreateResource", resource_service_pb2.CreateResourceRequest(resource=orphan))
 
 
+def test_nobody_arrives_on_a_day_before_the_appointment(practice: Practice) -> None:
+    provider, kind = practice.open_provider(), practice.type()
+    booked = practice.book(kind, practice.at("09:00"), provider)
+    with pytest.raises(Refused) as refused:
+        practice.call("ArriveAppointment", pb.ArriveAppointmentRequest(id=booked.id))
+    assert refused.value.reason == "ARRIVED_TOO_EARLY"
+    assert practice.monday.isoformat() in str(refused.value)
+    moved = pb.RescheduleAppointmentRequest(
+        id=booked.id, start_time=instant(practice.now()), override_reason="Came early"
+    )
+    practice.call("RescheduleAppointment", moved)
+    visit = practice.call("ArriveAppointment", pb.ArriveAppointmentRequest(id=booked.id))
+    assert visit.appointment_id == booked.id
+
+
+def test_an_appointment_over_midnight_is_listed_for_both_days(practice: Practice) -> None:
+    provider, kind = practice.open_provider(), practice.type(minutes=20)
+    booked = practice.book(kind, practice.at("23:50"), provider, override_reason="Emergency")
+    until_midnight = practice.book(kind, practice.at("23:40"), provider, override_reason="Emergency")
+
+    def listed(day: int) -> list[str]:
+        date = (practice.monday + timedelta(days=day)).isoformat()
+        request = pb.ListAppointmentsRequest(from_date=date, until_date=date)
+        return [item.id for item in practice.call("ListAppointments", request).appointments]
+
+    assert listed(0) == [until_midnight.id, booked.id]
+    assert listed(1) == [booked.id]
+    assert listed(-1) == listed(2) == []
+
+
 def test_an_erased_patient_leaves_times_but_no_words(practice: Practice) -> None:
     provider, kind, patient = practice.open_provider(), practice.type(), practice.patient("Canary Bird")
     words = {"reason": "canary cough", "notes": "canary notes"}
@@ -178,7 +209,8 @@ def test_an_erased_patient_leaves_times_but_no_words(practice: Practice) -> None
     cancelled = practice.book(kind, practice.at("11:00"), provider, patient=patient, **words)
     request = pb.CancelAppointmentRequest(id=cancelled.id, by=PATIENT, reason="canary ill")
     practice.call("CancelAppointment", request)
-    practice.call("ArriveAppointment", pb.ArriveAppointmentRequest(id=booked.id))
+    here = practice.book(kind, practice.now(), provider, patient=patient, override_reason="canary now", **words)
+    practice.call("ArriveAppointment", pb.ArriveAppointmentRequest(id=here.id))
     assert canaries(practice) > 0
     practice.tenant.receive(patients_events.PatientErased(patient_id=patient), patient)
     assert canaries(practice) == 0

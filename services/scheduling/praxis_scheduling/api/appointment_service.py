@@ -9,7 +9,7 @@ from praxis.scheduling.v1 import appointment_service_pb2 as pb
 from praxis_chassis.database import fetch
 from praxis_chassis.mapping import moment
 from praxis_chassis.rpc import Call, command, query
-from praxis_scheduling.api.dates import between
+from praxis_scheduling.api.dates import days_of
 from praxis_scheduling.api.mappings import APPOINTMENT, APPOINTMENT_READING, VISIT
 from praxis_scheduling.store.models import Appointment
 from praxis_scheduling.usecases import appointments, booking, slots, visits
@@ -40,14 +40,16 @@ class AppointmentService:
 
     @query
     def ListAppointments(self, request: pb.ListAppointmentsRequest, call: Call) -> pb.ListAppointmentsResponse:
-        wanted = appointments.wanted(request, between(Appointment.local_date, request))
+        first, last = days_of(request)
+        began = [Appointment.local_date <= last] if last else []
+        wanted = appointments.wanted(request, [*appointments.touching(first), *began])
         order = [Appointment.start_time, Appointment.id]
         items, token = APPOINTMENT_READING.page(call.session, wanted, order=order, request=request)
         return pb.ListAppointmentsResponse(appointments=items, next_page_token=token)
 
     @command
     def CreateAppointment(self, request: pb.CreateAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
-        return APPOINTMENT.message(booking.book(call.session, APPOINTMENT.new(request.appointment)))
+        return self._booked(call, booking.book(call.session, APPOINTMENT.new(request.appointment)))
 
     @command
     def UpdateAppointment(self, request: pb.UpdateAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
@@ -59,7 +61,12 @@ class AppointmentService:
     def RescheduleAppointment(
         self, request: pb.RescheduleAppointmentRequest, call: Call
     ) -> appointment_pb2.Appointment:
-        return APPOINTMENT.message(booking.reschedule(call.session, request))
+        return self._booked(call, booking.reschedule(call.session, request))
+
+    def _booked(self, call: Call, appointment: Appointment) -> appointment_pb2.Appointment:
+        reply: appointment_pb2.Appointment = APPOINTMENT.message(appointment)
+        reply.warnings.extend(booking.warnings(call.session, appointment))
+        return reply
 
     @command
     def ConfirmAppointment(self, request: pb.ConfirmAppointmentRequest, call: Call) -> appointment_pb2.Appointment:

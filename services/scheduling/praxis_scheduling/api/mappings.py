@@ -56,6 +56,7 @@ APPOINTMENT = Mapping(
     },
     special={
         "patient_name": Special(read=lambda appointment: appointment.patient.name),
+        "warnings": Special(read=None),
         "reservations": Special(read=lambda appointment: list(map(RESERVATION.message, appointment.reservations))),
     },
 )  # fmt: skip

@@ -61,6 +61,7 @@ class PatientCopy(Tenanted, Base):
     name: Mapped[str]
     kind: Mapped[int] = enum_column(appointment_type_pb2.PatientKind)
     species_code: Mapped[str]
+    deceased_date: Mapped[date | None]
     erased: Mapped[bool] = mapped_column(default=False)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, inspect, select
+from sqlalchemy import ColumnElement, Date, Select, cast, func, inspect, or_, select
 from sqlalchemy.orm import Session
 
 from praxis.scheduling.v1 import appointment_pb2, appointment_service_pb2, errors_pb2, events_pb2
@@ -19,6 +19,36 @@ from praxis_scheduling.store import calendar
 from praxis_scheduling.store.models import Appointment, AppointmentType, Reservation
 
 ANNOTATIONS = ("reason", "notes")
+HOLDS_TIME = (
+    appointment_pb2.APPOINTMENT_STATE_BOOKED,
+    appointment_pb2.APPOINTMENT_STATE_CONFIRMED,
+    appointment_pb2.APPOINTMENT_STATE_ARRIVED,
+    appointment_pb2.APPOINTMENT_STATE_COMPLETED,
+)
+DAY = timedelta(days=1)  # no appointment is longer
+
+
+def touching(first: date | None) -> list[ColumnElement[bool]]:
+    """Return the conditions that an appointment is still on at a local day, wherever it began."""
+    if first is None:
+        return []
+    last_moment = func.timezone(Appointment.time_zone, Appointment.end_time - timedelta(microseconds=1))
+    goes_on = cast(last_moment, Date) >= first
+    return [Appointment.local_date >= first - DAY, or_(Appointment.local_date >= first, goes_on)]
+
+
+def at_the_same_time(session: Session, appointment: Appointment) -> Appointment | None:
+    """Return another appointment of the same patient that overlaps this one."""
+    query = select(Appointment).where(
+        Appointment.patient_id == appointment.patient_id,
+        Appointment.start_time.between(appointment.start_time - DAY, appointment.end_time),
+        Appointment.start_time < appointment.end_time,
+        Appointment.end_time > appointment.start_time,
+        Appointment.state.in_(HOLDS_TIME),
+    )
+    if appointment.id is not None:
+        query = query.where(Appointment.id != appointment.id)
+    return session.scalars(query.order_by(Appointment.start_time).limit(1)).one_or_none()
 
 
 def wanted(request: appointment_service_pb2.ListAppointmentsRequest, dates: list[Any]) -> Select[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,6 +20,7 @@ from praxis.scheduling.v1 import (
     events_pb2,
     resource_pb2,
 )
+from praxis.type.v1 import type_pb2
 from praxis_chassis import clock
 from praxis_chassis.context import context_of
 from praxis_chassis.database import enum_words, fetch, uuid_of
@@ -30,9 +31,10 @@ from praxis_scheduling.rules.availability import Availability, Rule
 from praxis_scheduling.rules.grid import MINUTE, Grid
 from praxis_scheduling.store import calendar
 from praxis_scheduling.store.models import Appointment, AppointmentType, Reservation, Resource
-from praxis_scheduling.usecases import availability, directory, slots
+from praxis_scheduling.usecases import appointments, availability, directory, slots
 from praxis_scheduling.usecases.availability import Wish, active_type, wish_for
 
+BOOKED_TWICE = "PATIENT_BOOKED_TWICE"
 OVERRIDE = "scheduling.appointments.override"
 ATTEMPTS = 20
 ALTERNATIVES = 3
@@ -94,6 +96,7 @@ def book(session: Session, appointment: Appointment) -> Appointment:
     """Take the time that is wanted, or refuse with alternatives."""
     wish = _wish_of(session, appointment)
     _set_time(session, appointment, wish, appointment.start_time)
+    _check_alive(session, appointment)
     order = Order(appointment, wish, list(appointment.resource_ids), appointment.override_reason)
     plan = _judged(session, order)
     appointment.state = appointment_pb2.APPOINTMENT_STATE_BOOKED
@@ -112,6 +115,7 @@ def reschedule(session: Session, request: appointment_service_pb2.RescheduleAppo
     kind = fetch(session, AppointmentType, appointment.appointment_type_id)
     wish = wish_for(kind, request.channel, request.duration_minutes or appointment.duration_minutes)
     _set_time(session, appointment, wish, moment(request.start_time))
+    _check_alive(session, appointment)
     appointment.confirm_time = None
     named = [uuid_of(key) for key in request.resource_ids] or _kept(kind, old)
     order = Order(appointment, wish, named, request.override_reason, preferred=[item.resource_id for item in old])
@@ -175,6 +179,21 @@ def _set_time(session: Session, appointment: Appointment, wish: Wish, start: dat
     appointment.local_start = f"{local:%H:%M}"
 
 
+def warnings(session: Session, appointment: Appointment) -> list[type_pb2.Warning]:
+    """Return what the caller should look at although the appointment is booked, in the caller's language."""
+    other = appointments.at_the_same_time(session, appointment)
+    if other is None:
+        return []
+    facts = {"id": str(other.id), "date": other.local_date.isoformat(), "time": other.local_start}
+    return [type_pb2.Warning(reason=BOOKED_TWICE, text=_text(session, BOOKED_TWICE, facts), metadata=facts)]
+
+
+def _check_alive(session: Session, appointment: Appointment) -> None:
+    died = directory.known_patient(session, appointment.patient_id).deceased_date
+    if died is not None and appointment.local_date > died:
+        raise DomainError(errors_pb2.ERROR_REASON_PATIENT_DECEASED, date=died)
+
+
 def _judged(session: Session, order: Order) -> Plan:
     """Return a plan that is allowed, by the rules or by an override, and note it on the appointment."""
     plan, appointment = _draw_up(session, order), order.appointment
@@ -210,13 +229,20 @@ def _refusal(session: Session, order: Order, plan: Plan, resource: Resource, rul
         but=appointment.id,
     )
     found = _alternatives(session, search, appointment, plan)
+    listed = ", ".join(f"{slot.local_date} {slot.local_start}" for slot in found)
     return DomainError(
         REASONS[rule],
         details=[errors_pb2.SlotAlternatives(slots=found)],
         resource=resource.name,
         time=f"{appointment.local_date} {appointment.local_start}",
-        alternatives=", ".join(f"{slot.local_date} {slot.local_start}" for slot in found) or "–",
+        such_as=_text(session, "SUCH_AS", {"alternatives": listed}) if found else "",
     )
+
+
+def _text(session: Session, key: str, arguments: Mapping[str, str]) -> str:
+    context = context_of(session)
+    text: str = context.runtime.catalog.render(context.locale, key, arguments)
+    return text
 
 
 def _alternatives(

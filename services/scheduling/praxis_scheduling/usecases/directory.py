@@ -13,6 +13,7 @@ from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2, errors_p
 from praxis_chassis.context import context_of
 from praxis_chassis.database import uuid_of
 from praxis_chassis.errors import DomainError
+from praxis_chassis.mapping import read_date
 from praxis_scheduling.store.models import Appointment, LocationCopy, PatientCopy, PractitionerCopy, Visit
 
 C = TypeVar("C", PatientCopy, LocationCopy, PractitionerCopy)
@@ -41,6 +42,7 @@ def copy_patient(session: Session, patient: patient_pb2.Patient) -> None:
     copy.name = patient.display_name
     copy.kind = KINDS.get(profile, appointment_type_pb2.PATIENT_KIND_UNSPECIFIED)
     copy.species_code = getattr(getattr(patient, profile), "species_code", "") if profile else ""
+    copy.deceased_date = read_date(patient.deceased_date, "deceased_date")
 
 
 def copy_location(session: Session, identifier: str, name: str, time_zone: str) -> None:
@@ -57,7 +59,7 @@ def copy_practitioner(session: Session, identifier: str, name: str) -> None:
 def erase_patient(session: Session, identifier: str) -> None:
     """Blank the name and all free text about a patient; times and states stay."""
     copy = _copy(session, PatientCopy, identifier)
-    copy.name, copy.species_code, copy.erased = "", "", True
+    copy.name, copy.species_code, copy.deceased_date, copy.erased = "", "", None, True
     copy.kind = copy.kind or appointment_type_pb2.PATIENT_KIND_UNSPECIFIED
     session.flush()
     session.execute(update(Visit).where(Visit.patient_id == copy.id).values(reason=""))

@@ -37,6 +37,8 @@ def arrive(session: Session, identifier: str, etag: str) -> Visit:
     """Open the visit of a patient who came to an appointment."""
     appointment = fetch(session, Appointment, identifier, lock=True, etag=etag)
     appointment.go("arrive")
+    if clock.today(session, appointment.time_zone) < appointment.local_date:
+        raise DomainError(errors_pb2.ERROR_REASON_ARRIVED_TOO_EARLY, date=appointment.local_date)
     visit = Visit(
         id=new_id(),
         appointment_id=appointment.id,
