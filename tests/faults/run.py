@@ -101,6 +101,17 @@ class Run:
         """How many of the requests post a charge."""
         return LANES * len(range(0, self.requests // LANES, CHARGE_EVERY))
 
+    def rename(self, patient_id: str) -> None:
+        """Change one patient from here."""
+        with in_process(self.world, "patients") as owner:
+            patient = patient_pb2.Patient(id=patient_id)
+            patient.human.name.family = "Renamed"
+            patient.human.name.given.append("Given")
+            patient.human.birth_date = "1970-01-01"
+            request = patient_service_pb2.UpdatePatientRequest(patient=patient)
+            request.update_mask.paths.append("human")
+            owner.tenant(self.tenant).call("UpdatePatient", request)
+
     def logs(self) -> str:
         """Return the last lines of every part, for whoever must understand a failure."""
         files = sorted(self.world.platform.home.glob("*.log"))
