@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import phonenumbers
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from praxis.billing.v1 import account_pb2, errors_pb2, events_pb2, statement_pb2
@@ -26,6 +27,8 @@ from praxis_chassis.numbers import next_number
 from praxis_chassis.types import Money, new_id
 
 LETTER_COUNTRIES = {"", "US", "CA", "MX", "PH", "CL", "CO"}
+# The due date follows from the day on which it is made.
+SAID = ("as_of_date", "due_date", "amount_due_minor", "currency_code", "buckets", "line_count", "patient_ids")
 COLUMNS = ("DATE", "PATIENT", "SERVICE", "CHARGE", "INSURANCE", "ADJUSTED", "SHARE", "PAID", "OWED")
 TEXTS = (
     "title",
@@ -63,7 +66,10 @@ def issue(session: Session, asked: statement_pb2.Statement) -> Statement:
         raise DomainError(
             errors_pb2.ERROR_REASON_NOTHING_DUE, number=account.number, balance=wording.money(balance.total)
         )
-    statement = _frozen(session, balance, today)
+    statement = _frozen(balance, today)
+    if (made := _made_today(session, statement)) is not None:
+        return made
+    statement.number = f"S{next_number(session, 'statement_number', 100001)}"
     data = _document(session, statement, balance, wording, today)
     statement.file = files(session).put(
         render("statement.typ", data, today),
@@ -81,10 +87,9 @@ def _language(session: Session, account: Account) -> str:
     return (party.language if party else "") or (practice.locale if practice else "en")
 
 
-def _frozen(session: Session, balance: Balance, today: date) -> Statement:
+def _frozen(balance: Balance, today: date) -> Statement:
     return Statement(
         id=new_id(),
-        number=f"S{next_number(session, 'statement_number', 100001)}",
         account_id=balance.account.id,
         as_of_date=balance.as_of,
         due_date=today + timedelta(days=balance.account.terms_days),
@@ -94,6 +99,19 @@ def _frozen(session: Session, balance: Balance, today: date) -> Statement:
         line_count=len(balance.charges) + len(balance.unused),
         patient_ids=sorted({item.share.patient_id for item in balance.charges}),
     )
+
+
+def _made_today(session: Session, wanted: Statement) -> Statement | None:
+    """Return the last statement of the account where it says the same and was made on the same day."""
+    query = select(Statement).where(Statement.account_id == wanted.account_id).order_by(Statement.id.desc()).limit(1)
+    last = session.scalars(query).one_or_none()
+    if last is None or any(getattr(last, name) != getattr(wanted, name) for name in SAID):
+        return None
+    try:
+        document(session, last)
+    except DomainError:
+        return None
+    return last
 
 
 def bucket_message(bucket: Bucket) -> account_pb2.AgeBucket:
