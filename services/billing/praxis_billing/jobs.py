@@ -1,4 +1,4 @@
-"""What billing does by the clock: it compares its figures and raises an alarm when they disagree."""
+"""What billing does by the clock: it compares its figures, raises an alarm when they disagree, and tells the sums."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 
 from sqlalchemy.orm import Session
 
-from praxis_billing.usecases import reconciliation
+from praxis_billing.usecases import control_totals, reconciliation
 from praxis_chassis.jobs import job
 
 log = logging.getLogger(__name__)
@@ -18,3 +18,8 @@ def reconcile(session: Session) -> None:
     for check in reconciliation.checks(session):
         if not check.passed:
             log.error("reconciliation failed", extra={"check": check.code, "object_ids": list(check.object_ids)})
+
+
+@job(every_seconds=300)
+def take_control_totals(session: Session) -> None:
+    control_totals.take(session)

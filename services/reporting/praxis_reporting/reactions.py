@@ -11,7 +11,7 @@ from praxis.claims.v1 import events_pb2 as claims
 from praxis.patients.v1 import events_pb2 as patients
 from praxis.scheduling.v1 import events_pb2 as scheduling
 from praxis_chassis.events import event_type, reaction
-from praxis_reporting.usecases import claim_facts, directory, postings, schedule
+from praxis_reporting.usecases import claim_facts, control_totals, directory, postings, schedule
 from praxis_reporting.usecases.wire import day
 
 
@@ -129,6 +129,11 @@ def post_adjustment(session: Session, event: billing.AdjustmentPosted) -> None:
 @reaction(billing.AdjustmentReversed)
 def reverse_adjustment(session: Session, event: billing.AdjustmentReversed) -> None:
     postings.reverse_adjustment(session, event.adjustment, day(event.effective_date))
+
+
+@reaction(billing.ControlTotalsTaken)
+def compare_with_the_ledger(session: Session, event: billing.ControlTotalsTaken) -> None:
+    control_totals.compare(session, event)
 
 
 @reaction(

@@ -127,3 +127,9 @@ class RemittancePosting(Aggregate, Base):
     held_minor: Mapped[int] = mapped_column(default=0)
     held: Money = money("held_minor")
     effective_date: Mapped[date]
+
+
+class ControlTotals(Aggregate, Base):
+    """When the ledger was last summed up for the others; the only row of a tenant, under the tenant's id."""
+
+    __tablename__ = "control_totals"

@@ -17,7 +17,7 @@ from praxis_billing.store.copies import (
     ResponsibilityCopy,
 )
 from praxis_billing.store.encounters import Charge, Encounter, Share
-from praxis_billing.store.ledger import Entry, Journal, LedgerAccount, RemittancePosting
+from praxis_billing.store.ledger import ControlTotals, Entry, Journal, LedgerAccount, RemittancePosting
 from praxis_billing.store.payments import Adjustment, Allocation, Payment
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Base",
     "CatalogItem",
     "Charge",
+    "ControlTotals",
     "CoverageCopy",
     "Encounter",
     "Entry",

@@ -203,3 +203,14 @@ class ClaimTransition(Tenanted, Base):
     transition_time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
     __table_args__ = (Index("ix_claim_transitions_claim", "tenant_id", "claim_id"),)
+
+
+class LedgerCheck(Tenanted, Base):
+    """What billing's ledger came to and what was kept here, when both had last seen the same events."""
+
+    __tablename__ = "ledger_checks"
+
+    code: Mapped[str] = mapped_column(Text, primary_key=True)
+    currency_code: Mapped[str] = mapped_column(Text, primary_key=True)
+    expected_minor: Mapped[int] = mapped_column(BigInteger)
+    actual_minor: Mapped[int] = mapped_column(BigInteger)

@@ -1,4 +1,4 @@
-"""Check every report against figures that came another way: shares against movements, counts against events."""
+"""Check every report against figures that came another way: shares against movements, sums against the ledger."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from praxis.billing.v1 import payment_pb2
 from praxis.reporting.v1 import report_pb2, report_service_pb2
 from praxis_chassis.context import context_of
 from praxis_chassis.types import Money
-from praxis_reporting.store.models import Claim, ClaimTransition, Entry, Movement, Payment, Receivable
+from praxis_reporting.store.models import Claim, ClaimTransition, Entry, LedgerCheck, Movement, Payment, Receivable
 from praxis_reporting.usecases.day_sheet import ADJUSTMENTS, CHARGES, PAYMENTS
 from praxis_reporting.usecases.freshness import freshness
 
@@ -31,6 +31,7 @@ def reconcile(session: Session) -> report_service_pb2.GetReconciliationResponse:
         *_payments(session),
         *_adjustments(session),
         _claims(session),
+        *_ledger(session),
         _check(session, "EVENTS", "0", str(fresh.unapplied_event_count)),
     ]
     passed = all(check.passed for check in checks)
@@ -87,6 +88,18 @@ def _claims(session: Session) -> report_pb2.ReconciliationCheck:
     created = select(func.count()).select_from(ClaimTransition).where(ClaimTransition.verb == "created")
     listed = session.scalar(select(func.count()).select_from(Claim))
     return _check(session, "CLAIMS", str(session.scalar(created)), str(listed))
+
+
+def _ledger(session: Session) -> list[report_pb2.ReconciliationCheck]:
+    """Return how the reports compared with billing's own sums, when both had last seen the same events."""
+    kept = session.scalars(select(LedgerCheck).order_by(LedgerCheck.code, LedgerCheck.currency_code))
+    return [
+        check
+        for row in kept
+        for check in _compare(
+            session, row.code, {row.currency_code: row.expected_minor}, {row.currency_code: row.actual_minor}
+        )
+    ]
 
 
 def _entered(session: Session, kinds: tuple[int, ...], *more: ColumnElement[bool]) -> Amounts:
