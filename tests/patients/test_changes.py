@@ -223,11 +223,16 @@ def test_an_erased_person_leaves_no_trace(house: House) -> None:
 
 
 def test_who_answers_for_others_too_stays(house: House) -> None:
-    anna = house.human("Miller", "Anna").patient
+    anna = house.human("Miller", "Anna", birth_date="1980-03-12", phone="+13125550142").patient
     mother = party(house, anna.human.party_id)
+    assert mother.person.birth_date == "1980-03-12"
     rex = house.animal("Rex", (mother, 10_000)).patient
-    house.call("ErasePatient", pb.ErasePatientRequest(id=anna.id, reason="asked for it"))
-    assert party(house, mother.id).display_name == "Anna Miller"
+    erased = house.call("ErasePatient", pb.ErasePatientRequest(id=anna.id, reason="asked for it"))
+    assert [(item.party_id, item.party_display_name) for item in erased.responsibilities] == [(mother.id, "")]
+    assert house.get(anna.id).responsibilities == erased.responsibilities
+    kept = party(house, mother.id)
+    assert (kept.display_name, kept.person.birth_date, kept.telecoms[0].value) == ("Anna Miller", "", "+13125550142")
+    assert traces(house, "1980-03-12") == []
     assert not party(house, mother.id).patient_id
     assert owners_on(house.get(rex.id), "2026-01-01") == {"Anna Miller": 10_000}
     assert house.find("anna") == ["Rex"]

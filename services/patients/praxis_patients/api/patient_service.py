@@ -17,14 +17,14 @@ class PatientService:
 
     @query
     def GetPatient(self, request: pb.GetPatientRequest, call: Call) -> patient_pb2.Patient:
-        return PATIENT_READING.get(call.session, request.id)
+        return _shown(PATIENT_READING.get(call.session, request.id))
 
     @query
     def ListPatients(self, request: pb.ListPatientsRequest, call: Call) -> pb.ListPatientsResponse:
         wanted = patients.found(call.session, request)
         order = [Patient.sort_name, Patient.id]
         found, token = PATIENT_READING.page(call.session, wanted, order=order, request=request)
-        return pb.ListPatientsResponse(patients=found, next_page_token=token)
+        return pb.ListPatientsResponse(patients=map(_shown, found), next_page_token=token)
 
     @command
     def UpdatePatient(self, request: pb.UpdatePatientRequest, call: Call) -> patient_pb2.Patient:
@@ -48,4 +48,12 @@ class PatientService:
 
     @command
     def ErasePatient(self, request: pb.ErasePatientRequest, call: Call) -> patient_pb2.Patient:
-        return PATIENT.message(erasure.erase(call.session, request))
+        return _shown(PATIENT.message(erasure.erase(call.session, request)))
+
+
+def _shown(patient: patient_pb2.Patient) -> patient_pb2.Patient:
+    """Leave out of an erased patient who the parties are that remain for others; their ids stay, as with the money."""
+    if patient.state == patient_pb2.PATIENT_STATE_ERASED:
+        for item in patient.responsibilities:
+            item.ClearField("party_display_name")
+    return patient

@@ -59,7 +59,9 @@ def _erase_party(session: Session, party_id: UUID, patient_id: UUID) -> None:
 
 
 def _set_free(session: Session, party: Party, patient_id: UUID) -> None:
-    """Part a party that others still need from the patient's record that it followed."""
+    """Part a party that others still need from the patient's record that it followed, with what only that needed."""
     if party.patient_id == patient_id:
         party.patient_id = None
+        party.person = party_pb2.Person(name=party.person.name) if party.person else None
+        keys.index_party(session, party)
         record(session, happened.PartyUpdated, party)
