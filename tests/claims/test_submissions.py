@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
@@ -129,6 +130,19 @@ def test_each_file_is_noted_as_sent_before_the_next_leaves_and_no_row_is_locked_
     desk.send()
     assert {path.name for path in (desk.folder / "in").iterdir()} == {first.file_name, second.file_name}
     assert len(desk.tenant.events(events_pb2.SubmissionSent)) == 2
+
+
+def test_a_file_that_is_lost_does_not_hold_up_the_next(desk: Desk) -> None:
+    lost = desk.submit()
+    desk.practice.post(number="E-2")
+    second = desk.submit()
+    with desk.tenant.session() as session:
+        mine = files(session)
+        mine.store.delete_object(mine.key_of(UUID(lost.file.file_id)))
+    desk.send()
+    assert [path.name for path in (desk.folder / "in").iterdir()] == [second.file_name]
+    shown = desk.tenant.call("GetSubmission", submissions_pb.GetSubmissionRequest(id=lost.id))
+    assert (shown.state, shown.send_error) == (submission_pb2.SUBMISSION_STATE_STORED, "DomainError")
 
 
 def test_a_folder_that_cannot_be_written_is_told_once_and_tried_again(desk: Desk) -> None:

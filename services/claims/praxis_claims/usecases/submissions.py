@@ -57,10 +57,7 @@ def send_stored(session: Session, connector: Connector) -> None:
     """
     waiting = select(Submission.id).where(Submission.state == STORED).order_by(Submission.id).limit(SEND_AT_ONCE)
     for submission_id in session.scalars(waiting).all():
-        with apart(session) as reading:
-            submission = fetch(reading, Submission, submission_id)
-            name, data = submission.file_name, files(reading).get(submission.file.file_id)
-        problem = _handed_over(connector, name, data)
+        problem = _hand_over(session, connector, submission_id)
         with apart(session) as noting:
             submission = fetch(noting, Submission, submission_id, lock=True)
             if submission.state == STORED and problem:
@@ -69,11 +66,14 @@ def send_stored(session: Session, connector: Connector) -> None:
                 _note_sent(noting, submission)
 
 
-def _handed_over(connector: Connector, name: str, data: bytes) -> str:
+def _hand_over(session: Session, connector: Connector, submission_id: UUID) -> str:
     """Hand a file over while no row is locked, however long that takes; return what went wrong, if anything."""
     try:
+        with apart(session) as reading:
+            submission = fetch(reading, Submission, submission_id)
+            name, data = submission.file_name, files(reading).get(submission.file.file_id)
         connector.submit(name, data)
-    except OSError as failure:
+    except (OSError, DomainError) as failure:
         return type(failure).__name__
     return ""
 
