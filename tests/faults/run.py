@@ -14,6 +14,8 @@ from typing import Any
 from uuid import UUID
 
 import nats
+import psycopg
+from nats.js.errors import NotFoundError
 from tests.billing.practice import PRACTITIONER, TODAY, Practice
 from tests.faults.oracle import FLOWS, Findings, Oracle
 from tests.faults.producer import CHARGE_EVERY
@@ -23,7 +25,9 @@ from praxis.patients.v1 import patient_pb2, patient_service_pb2
 from praxis_chassis.messaging import stream_name
 from praxis_chassis.rebuild import rebuild
 from praxis_local.processes import wait_until
+from praxis_local.provision import database_url
 
+OWNERS = ("patients", "billing")
 LANES, PATIENTS_PER_LANE = 4, 10
 VICTIMS = ["patients", "billing", "relay", "ledger", "consumer", "producer", "nats", "postgres"]
 PERMISSIONS = ["patients.patients.write", "patients.patients.read", "billing.encounters.post"]
@@ -185,6 +189,40 @@ def deliveries(world: World) -> int:
                 total += found.delivered.consumer_seq if found.delivered else 0
         await client.close()
         return total
+
+    return asyncio.run(ask())
+
+
+def recorded(world: World) -> dict[str, int]:
+    """Return how many events each owner's log has, of all tenants."""
+    found = {}
+    for owner in OWNERS:
+        with psycopg.connect(database_url(world.postgres.admin_url, owner)) as connection:
+            row = connection.execute(b"SELECT count(*) FROM events").fetchone()
+            found[owner] = int(row[0]) if row else 0
+    return found
+
+
+def refilled(world: World) -> bool:
+    """Whether each stream holds its owner's whole log again and no consumer has anything left to look at."""
+
+    async def ask() -> bool:
+        client = await nats.connect(world.nats.url)
+        stream = client.jetstream()
+        try:
+            for owner, count in recorded(world).items():
+                if (await stream.stream_info(stream_name(owner))).state.messages < count:
+                    return False
+            for consumer, owners in FLOWS.items():
+                for owner in owners:
+                    left = await stream.consumer_info(stream_name(owner), consumer)
+                    if left.num_pending or left.num_ack_pending:
+                        return False
+        except NotFoundError:
+            return False
+        finally:
+            await client.close()
+        return True
 
     return asyncio.run(ask())
 
