@@ -154,8 +154,10 @@ def failing_job(clinic: Clinic, canary: Canary, patient_id: str) -> None:
     claim = claims.ready(clinic, encounter["id"])
     with forbidden(clinic.system, "claims", "inbound_files", f"tenant_id <> '{clinic.tenant_id}'"):
         claims.submit(clinic, claim)
-        until("a failed job", lambda: f'"job failed", "job": "fetch_answers", "tenant_id": "{clinic.tenant_id}"'
-              in clinic.system.logs())  # fmt: skip
+        until("a failed job", lambda: any(
+            "a file could not be taken in" in line and clinic.tenant_id in line
+            for line in clinic.system.logs().splitlines()
+        ))  # fmt: skip
     claims.until_state(clinic, claim["id"], claims.SETTLED)
 
 
