@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections import defaultdict
 from contextlib import closing
 from datetime import timedelta
@@ -15,6 +16,7 @@ from tests.journeys.clinic import Clinic, Json, amount
 
 RECEIVABLES = ("ar_patient", "ar_payer")
 TOTAL = "Total"
+LAG_SECONDS = 30.0
 NAMED = {
     "daySheet": "patient_name",
     "appointmentsList": "patient_name",
@@ -68,13 +70,22 @@ def reports_equal_the_ledger(clinic: Clinic, *, nameless: bool = False) -> None:
     """Every report agrees with the ledger, and its files with the report; `nameless` where everybody was erased."""
     reconciled = clinic.biller.get("/v1/ledger/reconciliation")
     assert reconciled["passed"], [check for check in reconciled["checks"] if not check.get("passed")]
-    books, reported = ledger(clinic), agings(clinic)
-    for name in RECEIVABLES:
-        assert reported[name] == books.get(name, Decimal(0)), (name, reported, books)
+    books = _agreed_books(clinic)
     _day_sheet(clinic, books)
     _exported(clinic)
     if not nameless:
         _names_people(clinic)
+
+
+def _agreed_books(clinic: Clinic) -> dict[str, Decimal]:
+    """Return the ledger once the reports have applied what it holds; they must agree within some seconds."""
+    deadline = time.monotonic() + LAG_SECONDS
+    while True:
+        books, reported = ledger(clinic), agings(clinic)
+        if all(reported[name] == books.get(name, Decimal(0)) for name in RECEIVABLES):
+            return books
+        assert time.monotonic() < deadline, (reported, books)
+        time.sleep(0.3)
 
 
 def _day_sheet(clinic: Clinic, books: dict[str, Decimal]) -> None:
