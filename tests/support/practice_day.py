@@ -73,7 +73,9 @@ class Day:
         """Live through everything."""
         directory(self)
         patient, animal = patients(self)
+        messages(self)
         calendar(self, patient)
+        told(self, patient)
         encounter = billing(self, patient, animal)
         claims(self, patient, encounter)
         reports(self)
@@ -178,10 +180,34 @@ def cover(day: Day, patient: str, rank: int, member: str, payer: str = "") -> Js
     )  # fmt: skip
 
 
+def messages(day: Day) -> None:
+    """Set up what is told about appointments, in the practice's words, as letters that a person writes."""
+    day.change("/v1/communicationSettings", from_name=f"{day.mark} Desk")
+    words = {"name": day.mark, "channel": "letter", "language": "en", "body": f"{day.mark}: {{date}}"}
+    made = day.make("/v1/messageTemplates", words)
+    day.change(f"/v1/messageTemplates/{made['id']}", body=f"{day.mark} expects you: {{date}}, {{time}}")
+    kinds = [{"kind": kind} for kind in ("booked", "cancelled")]
+    plan = {"name": day.mark, "channels": ["letter"], "communications": kinds}
+    day.change(f"/v1/reminderPlans/{day.make('/v1/reminderPlans', plan)['id']}", name=f"{day.mark} letters")
+
+
+def told(day: Day, patient: str) -> None:
+    """Write the letter that a booking asks for."""
+    desk = day.people_desk
+    body = {
+        "patient_id": patient, "location_id": desk.location_id, "start_time": day.moment(4, 9),
+        "appointment_type_id": _visit_type(day), "resource_ids": [desk.resource_id],
+    }  # fmt: skip
+    day.make("/v1/appointments", body)
+    listed = day.api.until("/v1/communications", lambda reply: bool(reply.get("communications")))
+    waiting = [item for item in listed["communications"] if item["state"] == "to_do"]
+    day.make(f"/v1/communications/{waiting[0]['id']}:resolve", {"decision": "sent"})
+
+
 def calendar(day: Day, patient: str) -> None:
     """Book, move, cancel, miss, and bring a patient through."""
     desk = day.people_desk
-    visit_type = next(identifier for kind, identifier in day.practice.visit_types if "human" in kind.patient_kinds)
+    visit_type = _visit_type(day)
     span = {"from_time": day.moment(3, 8), "until_time": day.moment(3, 17)}
     day.make("/v1/appointments:findSlots", {"appointment_type_id": visit_type, **span})
 
@@ -206,6 +232,10 @@ def calendar(day: Day, patient: str) -> None:
     day.make(f"{visit}:complete", {})
     walked_in = day.make("/v1/visits", {"patient_id": patient, "location_id": desk.location_id, "reason": day.mark})
     day.make(f"/v1/visits/{walked_in['id']}:leave", {})
+
+
+def _visit_type(day: Day) -> str:
+    return next(identifier for kind, identifier in day.practice.visit_types if "human" in kind.patient_kinds)
 
 
 def encounter_body(day: Day, desk: Desk, patient: str, count: int, **more: Any) -> Json:

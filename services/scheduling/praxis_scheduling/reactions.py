@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import events_pb2
 from praxis_chassis.events import reaction
-from praxis_scheduling.usecases import directory
+from praxis_scheduling.usecases import contacts, directory
+
+PatientChanged = events_pb2.PatientRegistered | events_pb2.PatientUpdated | events_pb2.ResponsibilityChanged
 
 
-@reaction(events_pb2.PatientRegistered, events_pb2.PatientUpdated)
-def copy_patient(session: Session, event: events_pb2.PatientRegistered | events_pb2.PatientUpdated) -> None:
+@reaction(events_pb2.PatientRegistered, events_pb2.PatientUpdated, events_pb2.ResponsibilityChanged)
+def copy_patient(session: Session, event: PatientChanged) -> None:
     directory.copy_patient(session, event.patient)
 
 
@@ -21,9 +25,24 @@ def erase_patient(session: Session, event: events_pb2.PatientErased) -> None:
 
 @reaction(events_pb2.LocationCreated, events_pb2.LocationUpdated)
 def copy_location(session: Session, event: events_pb2.LocationCreated | events_pb2.LocationUpdated) -> None:
-    directory.copy_location(session, event.location.id, event.location.name, event.location.time_zone)
+    directory.copy_location(session, event.location)
 
 
 @reaction(events_pb2.PractitionerCreated, events_pb2.PractitionerUpdated)
 def copy_practitioner(session: Session, event: events_pb2.PractitionerCreated | events_pb2.PractitionerUpdated) -> None:
     directory.copy_practitioner(session, event.practitioner.id, event.practitioner.display_name)
+
+
+@reaction(events_pb2.PartyCreated, events_pb2.PartyUpdated)
+def copy_party(session: Session, event: events_pb2.PartyCreated | events_pb2.PartyUpdated) -> None:
+    contacts.copy_party(session, event.party)
+
+
+@reaction(events_pb2.PartyErased)
+def erase_party(session: Session, event: events_pb2.PartyErased) -> None:
+    contacts.erase_party(session, UUID(event.party_id))
+
+
+@reaction(events_pb2.PracticeCreated, events_pb2.PracticeUpdated)
+def copy_practice(session: Session, event: events_pb2.PracticeCreated | events_pb2.PracticeUpdated) -> None:
+    contacts.copy_practice(session, event.practice)

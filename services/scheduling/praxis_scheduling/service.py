@@ -6,10 +6,12 @@ from pathlib import Path
 
 from praxis.scheduling.v1 import errors_pb2
 from praxis_chassis.service import Service
-from praxis_scheduling import reactions
+from praxis_scheduling import jobs, reactions
 from praxis_scheduling.api.appointment_service import AppointmentService
 from praxis_scheduling.api.appointment_type_service import AppointmentTypeService
 from praxis_scheduling.api.closure_service import ClosureService
+from praxis_scheduling.api.communication_service import CommunicationService
+from praxis_scheduling.api.reminder_plan_service import ReminderPlanService
 from praxis_scheduling.api.resource_service import ResourceService
 from praxis_scheduling.api.template_service import TemplateService
 from praxis_scheduling.api.visit_service import VisitService
@@ -28,12 +30,18 @@ service = Service(
         ClosureService(),
         AppointmentService(),
         VisitService(),
+        ReminderPlanService(),
+        CommunicationService(),
     ],
     metadata=Base.metadata,
     migrations=HERE / "migrations",
     text=HERE / "text",
     errors=errors_pb2.ErrorReason,
     reactions=reactions,
+    jobs=jobs,
     settings=Settings,
-    constraints={"templates_never_overlap": errors_pb2.ERROR_REASON_TEMPLATE_OVERLAP},
+    constraints={
+        "templates_never_overlap": errors_pb2.ERROR_REASON_TEMPLATE_OVERLAP,
+        "uq_message_templates_name": errors_pb2.ERROR_REASON_TEMPLATE_EXISTS,
+    },
 )

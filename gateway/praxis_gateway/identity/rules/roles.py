@@ -15,7 +15,7 @@ _REGISTER = (
     "patients.responsibilities.write",
     "patients.coverages.write",
 )
-_CALENDAR = ("scheduling.appointments.*", "scheduling.visits.*")
+_CALENDAR = ("scheduling.appointments.*", "scheduling.visits.*", "scheduling.communications.*")
 _COLLEAGUES = ("identity.users.read", "identity.roles.read", "identity.clock.read")
 
 

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from sqlalchemy import DateTime, func, true
 
-from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2, resource_pb2, template_pb2, visit_pb2
+from praxis.scheduling.v1 import (
+    appointment_pb2,
+    appointment_type_pb2,
+    communication_pb2,
+    resource_pb2,
+    template_pb2,
+    visit_pb2,
+)
 from praxis_chassis.mapping import Mapping, Special, instant
 from praxis_chassis.reading import Children, Reading
+from praxis_scheduling.store.communications import (
+    Communication,
+    CommunicationSettings,
+    MessageTemplate,
+    ReminderPlan,
+)
 from praxis_scheduling.store.models import (
     Appointment,
     AppointmentType,
@@ -88,3 +101,21 @@ VISIT = Mapping(
         "room_name": Special(read=lambda visit: visit.room.name if visit.room else ""),
     },
 )  # fmt: skip
+
+REMINDER_PLAN = Mapping(ReminderPlan, communication_pb2.ReminderPlan)
+MESSAGE_TEMPLATE = Mapping(MessageTemplate, communication_pb2.MessageTemplate)
+COMMUNICATION_SETTINGS = Mapping(
+    CommunicationSettings,
+    communication_pb2.CommunicationSettings,
+    read_only={"sms_secret_stored"},
+    special={"sms_secret": Special(read=None)},
+)
+COMMUNICATION = Mapping(
+    Communication,
+    communication_pb2.Communication,
+    # Events carry neither names nor addresses nor words; the API adds them to what it shows.
+    special={
+        **dict.fromkeys(("patient_name", "address", "subject", "body"), Special(read=None)),
+        "appointment_version": Special(read=lambda item: str(item.appointment_version or "")),
+    },
+)

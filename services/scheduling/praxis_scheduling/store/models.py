@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, U
 from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from praxis.patients.v1 import patient_pb2
 from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2, resource_pb2, template_pb2, visit_pb2
 from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis.database import (
@@ -62,6 +63,10 @@ class PatientCopy(Tenanted, Base):
     kind: Mapped[int] = enum_column(appointment_type_pb2.PatientKind)
     species_code: Mapped[str]
     deceased_date: Mapped[date | None]
+    called: Mapped[str] = mapped_column(default="")
+    birth_date: Mapped[date | None]
+    treated_here: Mapped[bool] = mapped_column(default=True)
+    responsibilities: Mapped[list[patient_pb2.Responsibility]] = messages_column(patient_pb2.Responsibility)
     erased: Mapped[bool] = mapped_column(default=False)
 
 
@@ -73,6 +78,8 @@ class LocationCopy(Tenanted, Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str]
     time_zone: Mapped[str]
+    practice_id: Mapped[UUID | None]
+    phone: Mapped[str] = mapped_column(default="")
 
 
 class PractitionerCopy(Tenanted, Base):
@@ -229,6 +236,7 @@ class Appointment(Aggregate, Base):
         _refers("location_id", "location_copies"),
         Index("ix_appointments_date", "tenant_id", "local_date", "location_id"),
         Index("ix_appointments_patient", "tenant_id", "patient_id", "start_time"),
+        Index("ix_appointments_untold", "tenant_id", postgresql_where=column("told_version") < column("version")),
         CheckConstraint("end_time > start_time", name="times"),
     )
 
@@ -254,6 +262,10 @@ class Appointment(Aggregate, Base):
     confirm_time: Mapped[datetime | None]
     cancellation: Mapped[appointment_pb2.Cancellation | None] = message_column(appointment_pb2.Cancellation)
     visit_id: Mapped[UUID | None]
+    # What reminders know of it: the version they looked at last, its start then, and since which version it has it.
+    told_version: Mapped[int] = mapped_column(default=0)
+    told_start_time: Mapped[datetime | None]
+    time_version: Mapped[int] = mapped_column(default=0)
     patient: Mapped[PatientCopy] = relationship(viewonly=True, lazy="selectin")
     reservations: Mapped[list[Reservation]] = relationship(
         primaryjoin=lambda: (

@@ -8,13 +8,14 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from praxis.patients.v1 import patient_pb2
+from praxis.patients.v1 import patient_pb2, practice_pb2
 from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2, errors_pb2
 from praxis_chassis.context import context_of
 from praxis_chassis.database import uuid_of
 from praxis_chassis.errors import DomainError
 from praxis_chassis.mapping import read_date
 from praxis_scheduling.store.models import Appointment, LocationCopy, PatientCopy, PractitionerCopy, Visit
+from praxis_scheduling.usecases import contacts
 
 C = TypeVar("C", PatientCopy, LocationCopy, PractitionerCopy)
 
@@ -43,12 +44,30 @@ def copy_patient(session: Session, patient: patient_pb2.Patient) -> None:
     copy.kind = KINDS.get(profile, appointment_type_pb2.PATIENT_KIND_UNSPECIFIED)
     copy.species_code = getattr(getattr(patient, profile), "species_code", "") if profile else ""
     copy.deceased_date = read_date(patient.deceased_date, "deceased_date")
+    copy.treated_here = patient.state != patient_pb2.PATIENT_STATE_INACTIVE
+    _copy_contacts(copy, patient)
 
 
-def copy_location(session: Session, identifier: str, name: str, time_zone: str) -> None:
-    """Keep name and time zone of a location."""
-    copy = _copy(session, LocationCopy, identifier)
-    copy.name, copy.time_zone = name, time_zone
+def _copy_contacts(copy: PatientCopy, patient: patient_pb2.Patient) -> None:
+    """Keep how a patient is called, and who answers for the patient; the names of those stay with them."""
+    profile = patient.WhichOneof("profile") or ""
+    given = patient.human.name.given
+    copy.called = (given[0] if given else "") if profile == "human" else patient.display_name
+    born = getattr(getattr(patient, profile), "birth_date", "") if profile else ""
+    copy.birth_date = read_date(born, "birth_date")
+    nameless = []
+    for item in patient.responsibilities:
+        nameless.append(patient_pb2.Responsibility())
+        nameless[-1].CopyFrom(item)
+        nameless[-1].ClearField("party_display_name")
+    copy.responsibilities = nameless
+
+
+def copy_location(session: Session, location: practice_pb2.Location) -> None:
+    """Keep name, time zone, telephone number and practice of a location."""
+    copy = _copy(session, LocationCopy, location.id)
+    copy.name, copy.time_zone, copy.phone = location.name, location.time_zone, location.phone
+    copy.practice_id = UUID(location.practice_id) if location.practice_id else None
 
 
 def copy_practitioner(session: Session, identifier: str, name: str) -> None:
@@ -60,11 +79,13 @@ def erase_patient(session: Session, identifier: str) -> None:
     """Blank the name and all free text about a patient; times and states stay."""
     copy = _copy(session, PatientCopy, identifier)
     copy.name, copy.species_code, copy.deceased_date, copy.erased = "", "", None, True
+    copy.called, copy.birth_date, copy.responsibilities = "", None, []
     copy.kind = copy.kind or appointment_type_pb2.PATIENT_KIND_UNSPECIFIED
     session.flush()
     session.execute(update(Visit).where(Visit.patient_id == copy.id).values(reason=""))
     blank = {"reason": "", "notes": "", "override_reason": ""}
     session.execute(update(Appointment).where(Appointment.patient_id == copy.id).values(blank))
+    contacts.erase_patient(session, copy.id)
     cancelled = Appointment.state == appointment_pb2.APPOINTMENT_STATE_CANCELLED
     for appointment in session.scalars(select(Appointment).where(Appointment.patient_id == copy.id, cancelled)):
         appointment.cancellation = _without_reason(appointment.cancellation)

@@ -1,0 +1,1 @@
+"""Ways out of the practice: e-mail by SMTP, text messages by an HTTP provider."""

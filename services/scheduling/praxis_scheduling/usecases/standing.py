@@ -1,0 +1,53 @@
+"""Whether a message is still true: asked when it is prepared, and again while nothing about it can change."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from praxis.scheduling.v1 import communication_pb2 as pb
+from praxis_chassis import clock
+from praxis_chassis.context import context_of
+from praxis_scheduling.store.communications import Communication
+from praxis_scheduling.store.models import Appointment, PatientCopy
+from praxis_scheduling.usecases.reminders import CANCELLED, COMPLETED, LIVE
+
+FINE = pb.COMMUNICATION_PROBLEM_UNSPECIFIED
+STATES: dict[int, tuple[int, ...]] = {
+    pb.COMMUNICATION_KIND_CANCELLED: (CANCELLED,),
+    pb.COMMUNICATION_KIND_FOLLOW_UP: (COMPLETED,),
+}
+
+
+def held(session: Session, item: Communication) -> Appointment | None:
+    """Hold the patient and the appointment that a message tells of, so that they stay as they are until it has left."""
+    if item.patient_id is not None:
+        held_patient = select(PatientCopy).where(PatientCopy.id == item.patient_id)
+        session.scalars(held_patient.with_for_update(read=True), execution_options={"populate_existing": True}).one()
+    if item.appointment_id is None:
+        return None
+    query = select(Appointment).where(Appointment.id == item.appointment_id).with_for_update(read=True)
+    return session.scalars(query, execution_options={"populate_existing": True}).one()
+
+
+def problem_of(session: Session, item: Communication) -> int:
+    """Return why a message is not true any more, if it is not."""
+    if item.kind == pb.COMMUNICATION_KIND_REPLY:
+        return FINE
+    patient = item.patient
+    if patient is None or patient.erased or patient.deceased_date is not None or not patient.treated_here:
+        return pb.COMMUNICATION_PROBLEM_PATIENT_GONE
+    if item.appointment_id is not None:
+        return _of_appointment(session, item)
+    return FINE
+
+
+def _of_appointment(session: Session, item: Communication) -> int:
+    appointment = session.get_one(Appointment, (context_of(session).tenant, item.appointment_id))
+    if appointment.start_time != item.start_time:
+        return pb.COMMUNICATION_PROBLEM_MOVED
+    if appointment.state not in STATES.get(item.kind, LIVE):
+        return pb.COMMUNICATION_PROBLEM_CLOSED
+    if item.kind != pb.COMMUNICATION_KIND_FOLLOW_UP and clock.now(session) >= appointment.start_time:
+        return pb.COMMUNICATION_PROBLEM_TOO_LATE
+    return FINE
