@@ -65,7 +65,7 @@ def test_shares_add_up_to_each_charge(
 ) -> None:
     owners = [Owner(UUID(int=i + 1), weight) for i, weight in enumerate(weights)]
     cover = Cover(UUID(int=90), UUID(int=91), 1, None if copay is None else Money("USD", copay)) if insured else None
-    split = split_charges(totals, owners, cover)
+    split = split_charges(totals, [owners] * len(totals), cover)
     assert [Money.total("USD", (part.amount for part in parts)) for parts in split] == totals
     assert all(part.amount.minor > 0 for parts in split for part in parts)
     if insured:
@@ -75,7 +75,7 @@ def test_shares_add_up_to_each_charge(
 
 def test_two_owners_split_sixty_forty_to_the_cent() -> None:
     owners = [Owner(UUID(int=1), 6000), Owner(UUID(int=2), 4000)]
-    [parts] = split_charges([Money("USD", 10_001)], owners, None)
+    [parts] = split_charges([Money("USD", 10_001)], [owners], None)
     assert [part.amount.amount for part in parts] == ["60.01", "40.00"]
 
 

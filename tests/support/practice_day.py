@@ -152,6 +152,8 @@ def patients(day: Day) -> tuple[str, str]:
     path = f"/v1/patients/{animal['id']}"
     owners = [answers(party["id"], "owner", 6000), answers(other["id"], "co_owner", 4000)]
     day.make(f"{path}:changeResponsibilities", {"responsibilities": owners}, day.api.get(path)["etag"])
+    sale = {"from_party_id": party["id"], "to_party_id": other["id"], "share_basis_points": 1000}
+    day.make(f"{path}:transferOwnership", sale)
     day.make(f"{path}:deactivate", {})
     day.make(f"{path}:reactivate", {})
     day.change(path, tags=[day.mark.lower()])

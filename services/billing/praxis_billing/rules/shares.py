@@ -38,12 +38,31 @@ class Part:
     rank: int = 0
 
 
-def split_charges(totals: Sequence[Money], owners: Sequence[Owner], cover: Cover | None) -> list[list[Part]]:
-    """Split each charge; the copay is taken from the first charges, the rest is the insurer's."""
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A part of a patient's bills that an account pays: of all charges, or of those of the groups that are named."""
+
+    account_id: UUID
+    basis_points: int
+    groups: frozenset[str] = frozenset()
+
+
+def owners_of(agreed: Sequence[Agreed], group: str) -> list[Owner]:
+    """Return who pays the charges of a revenue group: who named it, else who pays all; an account stands once."""
+    chosen = [item for item in agreed if group in item.groups] or [item for item in agreed if not item.groups]
+    parts: dict[UUID, int] = {}
+    for item in chosen:
+        parts[item.account_id] = parts.get(item.account_id, 0) + item.basis_points
+    return [Owner(account_id, basis_points) for account_id, basis_points in parts.items()]
+
+
+def split_charges(totals: Sequence[Money], owners: Sequence[Sequence[Owner]], cover: Cover | None) -> list[list[Part]]:
+    """Split each charge over its own owners; the copay is taken from the first charges, the rest is the insurer's."""
     if cover is None:
-        return [_over_owners(total, owners) for total in totals]
+        return [_over_owners(total, payers) for total, payers in zip(totals, owners, strict=True)]
     copays = _spread_copay(totals, cover.copay)
-    return [_insured(total, copay, owners, cover) for total, copay in zip(totals, copays, strict=True)]
+    known = zip(totals, copays, owners, strict=True)
+    return [_insured(total, copay, payers, cover) for total, copay, payers in known]
 
 
 def _spread_copay(totals: Sequence[Money], copay: Money | None) -> list[Money]:

@@ -6,7 +6,8 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Index, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from praxis.billing.v1 import catalog_pb2
@@ -36,6 +37,7 @@ class ResponsibilityCopy(Tenanted, Base):
     basis_points: Mapped[int]
     from_date: Mapped[date | None]
     to_date: Mapped[date | None]
+    revenue_groups: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
 
 
 class PartyCopy(Tenanted, Base):

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from praxis.billing.v1 import catalog_pb2, encounter_pb2, errors_pb2
 from praxis_billing.rules.fees import Circumstances, select_fee
 from praxis_billing.rules.pricing import Price, Tax, price
-from praxis_billing.rules.shares import Cover, Owner, Part, split_charges
+from praxis_billing.rules.shares import Agreed, Cover, Part, owners_of, split_charges
 from praxis_billing.store import queries
 from praxis_billing.store.models import (
     CatalogItem,
@@ -24,6 +24,7 @@ from praxis_billing.store.models import (
     PractitionerCopy,
     ReferrerCopy,
 )
+from praxis_billing.usecases.shares import agreed_on
 from praxis_chassis import clock
 from praxis_chassis.context import context_of
 from praxis_chassis.database import fetch, uuid_of
@@ -115,7 +116,9 @@ def priced_charges(session: Session, encounter: encounter_pb2.Encounter, setting
         charge, figures = _charge(session, asked, setting, place)
         charges.append(charge)
         prices.append(figures)
-    parts = split_charges([figures.total for figures in prices], _owners(session, setting), _cover(setting))
+    agreed = _agreed(session, setting)
+    owners = [owners_of(agreed, charge.revenue_group) for charge in charges]
+    parts = split_charges([figures.total for figures in prices], owners, _cover(setting))
     return [Priced(*item) for item in zip(charges, prices, parts, strict=True)]
 
 
@@ -257,15 +260,13 @@ def _tax_line(tax: Tax) -> encounter_pb2.TaxLine:
     )
 
 
-def _owners(session: Session, setting: Setting) -> Sequence[Owner]:
-    found = queries.responsible(session, setting.patient.id, setting.service_date)
-    accounts = [(queries.account_of_party(session, item.party_id), item.basis_points) for item in found]
-    owners = [Owner(account.id, basis_points) for account, basis_points in accounts if account is not None]
-    if not owners or len(owners) < len(found):
+def _agreed(session: Session, setting: Setting) -> Sequence[Agreed]:
+    agreed, missing = agreed_on(session, setting.patient.id, setting.service_date)
+    if not agreed or missing:
         raise DomainError(
             errors_pb2.ERROR_REASON_NO_RESPONSIBLE_ACCOUNT, date=setting.service_date, patient_id=setting.patient.id
         )
-    return owners
+    return agreed
 
 
 def _cover(setting: Setting) -> Cover | None:

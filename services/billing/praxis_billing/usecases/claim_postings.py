@@ -16,11 +16,12 @@ from praxis.billing.v1 import encounter_pb2, errors_pb2, events_pb2, ledger_pb2,
 from praxis.claims.v1 import remittance_pb2
 from praxis_billing.rules import remittance as rules
 from praxis_billing.rules.ledger import Effect, Line, movements
+from praxis_billing.rules.shares import Owner, owners_of
 from praxis_billing.store import queries
 from praxis_billing.store.models import Adjustment, Charge, Encounter, Journal, Payment, RemittancePosting, Share
 from praxis_billing.usecases import adjustments, allocations, transfers
 from praxis_billing.usecases.ledger import Heading, lock_shares, post
-from praxis_billing.usecases.shares import share_for
+from praxis_billing.usecases.shares import agreed_on, share_for
 from praxis_billing.usecases.transfers import Move
 from praxis_chassis.context import context_of
 from praxis_chassis.errors import DomainError
@@ -229,17 +230,16 @@ def _onward(session: Session, encounter: Encounter, item: Judged, amount: Money)
         return [Move(item.share, target, amount, reason)]
     return [
         Move(item.share, share_for(encounter, item.charge, account_id, None), part, reason)
-        for account_id, part in _over_accounts(session, encounter, item.share, amount)
+        for account_id, part in _over_accounts(session, encounter, item, amount)
         if part
     ]
 
 
-def _over_accounts(session: Session, encounter: Encounter, share: Share, amount: Money) -> list[tuple[UUID, Money]]:
-    found = queries.responsible(session, encounter.patient_id, encounter.service_date)
-    accounts = [(queries.account_of_party(session, item.party_id), item.basis_points) for item in found]
-    known = [(account.id, weight) for account, weight in accounts if account is not None] or [(share.account_id, 1)]
-    parts = amount.split([weight for _, weight in known])
-    return [(account_id, part) for (account_id, _), part in zip(known, parts, strict=True)]
+def _over_accounts(session: Session, encounter: Encounter, item: Judged, amount: Money) -> list[tuple[UUID, Money]]:
+    agreed, _ = agreed_on(session, encounter.patient_id, encounter.service_date)
+    known = owners_of(agreed, item.charge.revenue_group) or [Owner(item.share.account_id, 1)]
+    parts = amount.split([owner.basis_points for owner in known])
+    return [(owner.account_id, part) for owner, part in zip(known, parts, strict=True)]
 
 
 def _back(session: Session, item: Judged, amount: Money, posting: RemittancePosting) -> list[Move]:

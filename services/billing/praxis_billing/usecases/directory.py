@@ -66,6 +66,7 @@ def _responsibility(patient_id: UUID, place: int, item: patient_pb2.Responsibili
         basis_points=item.share_basis_points,
         from_date=read_date(item.from_date, "from_date"),
         to_date=read_date(item.to_date, "to_date"),
+        revenue_groups=list(item.revenue_groups),
     )
 
 

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import date
 from uuid import UUID
 
-from praxis_billing.rules.shares import Part
+from sqlalchemy.orm import Session
+
+from praxis_billing.rules.shares import Agreed, Part
+from praxis_billing.store import queries
 from praxis_billing.store.models import Charge, CoverageCopy, Encounter, Share
 from praxis_chassis.types import Money, new_id
+
+
+def agreed_on(session: Session, patient_id: UUID, day: date) -> tuple[list[Agreed], int]:
+    """Return who pays for a patient on a day by which account, and how many of them have no account yet."""
+    found = queries.responsible(session, patient_id, day)
+    accounts = [(queries.account_of_party(session, item.party_id), item) for item in found]
+    agreed = [
+        Agreed(account.id, item.basis_points, frozenset(item.revenue_groups))
+        for account, item in accounts
+        if account is not None
+    ]
+    return agreed, len(found) - len(agreed)
 
 
 def new_share(encounter: Encounter, charge: Charge, part: Part) -> Share:

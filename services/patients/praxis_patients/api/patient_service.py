@@ -35,6 +35,10 @@ class PatientService:
         return PATIENT.message(responsibilities.change(call.session, request))
 
     @command
+    def TransferOwnership(self, request: pb.TransferOwnershipRequest, call: Call) -> patient_pb2.Patient:
+        return PATIENT.message(responsibilities.transfer(call.session, request))
+
+    @command
     def DeactivatePatient(self, request: pb.DeactivatePatientRequest, call: Call) -> patient_pb2.Patient:
         return PATIENT.message(states.deactivate(call.session, request))
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Uuid,
     column,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, ExcludeConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -220,11 +221,24 @@ class Responsibility(Tenanted, Base):
     may_be_informed: Mapped[bool]
     from_date: Mapped[date | None]
     to_date: Mapped[date | None]
+    revenue_groups: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     party: Mapped[Party] = relationship(lazy="joined", innerjoin=True, viewonly=True)
 
     @property
     def share(self) -> Share[Responsibility]:
-        return Share(self, self.share_basis_points, self.from_date or date.min, self.to_date or date.max)
+        start, end = self.from_date or date.min, self.to_date or date.max
+        return Share(self, self.share_basis_points, start, end, frozenset(self.revenue_groups))
+
+    def continued(self, share: Share[Responsibility]) -> Responsibility:
+        """Return a row that is like this one on other days and with another part."""
+        same = ("patient_id", "party_id", "role", "may_consent", "may_be_informed")
+        return Responsibility(
+            **{name: getattr(self, name) for name in same},
+            share_basis_points=share.basis_points,
+            from_date=None if share.from_date == date.min else share.from_date,
+            to_date=None if share.to_date == date.max else share.to_date,
+            revenue_groups=sorted(share.groups),
+        )
 
 
 class Coverage(Aggregate, Base):

@@ -15,14 +15,17 @@ from praxis_chassis.errors import invalid
 from praxis_chassis.events import record
 from praxis_chassis.mapping import read_date
 from praxis_patients.rules import shares
+from praxis_patients.rules.shares import Share
 from praxis_patients.store.mappings import RESPONSIBILITY
-from praxis_patients.store.models import Patient, Responsibility
+from praxis_patients.store.models import Party, Patient, Responsibility
 from praxis_patients.usecases import contacts, keys
 from praxis_patients.usecases.parties import open_party
 from praxis_patients.usecases.states import open_patient
 
 _SELF = patient_pb2.RESPONSIBILITY_ROLE_SELF
+_CO_OWNER = patient_pb2.RESPONSIBILITY_ROLE_CO_OWNER
 Said = Sequence[patient_pb2.Responsibility]
+Parts = list[Share[Responsibility]]
 
 
 def register(session: Session, patient: Patient, said: Said) -> None:
@@ -47,6 +50,59 @@ def change(session: Session, request: pb.ChangeResponsibilitiesRequest) -> Patie
         row.from_date = day
     patient.responsibilities = [*(share.payer for share in kept), *rows]
     _check_shares(patient, "responsibilities")
+    return _changed(session, patient, day)
+
+
+def transfer(session: Session, request: pb.TransferOwnershipRequest) -> Patient:
+    """Hand a part of a party's share to another one from a day on; all other rows stay as they are."""
+    patient = open_patient(session, request.id, request.etag)
+    day = read_date(request.from_date, "from_date") or contacts.today(session)
+    if request.from_party_id == request.to_party_id:
+        raise invalid("to_party_id", "TRANSFER_TO_ITSELF")
+    if request.role == _SELF:
+        raise invalid("role", "SELF_NOT_POSSIBLE")
+    taker = open_party(session, request.to_party_id)
+    given = [row for row in patient.responsibilities if _is_given(row, request)]
+    if not any(row.share.covers(day) for row in given):
+        raise invalid("from_party_id", "NO_SUCH_SHARE", date=day)
+    rest, taken = _handed_over(given, request, day)
+    others = [row for row in patient.responsibilities if row not in given or row.share.from_date < day]
+    for row in given:
+        row.to_date = min(row.share.to_date, day) if row.share.from_date < day else row.to_date
+    new = [share.payer.continued(share) for share in rest] + [_taker(share, request, taker) for share in taken]
+    patient.responsibilities = _appended(others, new)
+    _check_shares(patient, "share_basis_points")
+    return _changed(session, patient, day)
+
+
+def _is_given(row: Responsibility, request: pb.TransferOwnershipRequest) -> bool:
+    """Tell whether a row is of the share that is given away."""
+    same = str(row.party_id) == request.from_party_id and set(row.revenue_groups) == set(request.revenue_groups)
+    return same and row.share_basis_points > 0
+
+
+def _handed_over(given: list[Responsibility], request: pb.TransferOwnershipRequest, day: date) -> tuple[Parts, Parts]:
+    try:
+        return shares.handed_over([row.share for row in given], request.share_basis_points, day)
+    except shares.TooLittle as few:
+        raise invalid("share_basis_points", "SHARE_TOO_LARGE", share=few.held, date=few.day) from None
+
+
+def _taker(share: Share[Responsibility], request: pb.TransferOwnershipRequest, party: Party) -> Responsibility:
+    row = share.payer.continued(share)
+    row.party_id, row.role = party.id, request.role or _CO_OWNER
+    row.may_consent, row.may_be_informed = request.may_consent, request.may_be_informed
+    return row
+
+
+def _appended(kept: list[Responsibility], new: list[Responsibility]) -> list[Responsibility]:
+    first = max((row.position for row in kept), default=-1) + 1
+    for place, row in enumerate(new):
+        row.position = first + place
+    return [*kept, *new]
+
+
+def _changed(session: Session, patient: Patient, day: date) -> Patient:
     record(session, happened.ResponsibilityChanged, patient, effective_date=day)
     keys.index_patient(session, patient)
     return patient
@@ -66,6 +122,8 @@ def _rows(session: Session, patient: Patient, said: Said, path: str, first: int)
         row.party_id = _party_id(session, patient, item, f"{path}[{index}]", row.party_id)
         if row.from_date and row.to_date and row.from_date >= row.to_date:
             raise invalid(f"{path}[{index}].to_date", "DATES_REVERSED")
+        if row.revenue_groups and not row.share_basis_points:
+            raise invalid(f"{path}[{index}].revenue_groups", "GROUPS_WITHOUT_SHARE")
         rows.append(row)
     return rows
 
@@ -95,4 +153,6 @@ def _check_shares(patient: Patient, path: str) -> None:
     if not patient.responsibilities:
         raise invalid(path, "RESPONSIBILITY_REQUIRED")
     day = "-" if fault.day == date.min else fault.day.isoformat()
+    if fault.scope:
+        raise invalid(path, "SHARES_OF_GROUP_NOT_WHOLE", total=fault.total, date=day, group=fault.scope)
     raise invalid(path, "SHARES_NOT_WHOLE", total=fault.total, whole=shares.WHOLE, date=day)
