@@ -14,6 +14,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from support.front_door import PASSWORD, Diary
+from support.practice_day_contacts import contacts
 from tests.claims.edi.remittance_writer import File, Paid, PaidClaim, PaidLine
 
 from praxis_local.api_client import ApiProblem
@@ -139,6 +140,7 @@ def patients(day: Day) -> tuple[str, str]:
     party = day.make("/v1/parties", {"person": {"name": {"given": ["Oda"], "family": day.mark}}})
     other = day.make("/v1/parties", {"organization": {"name": f"{day.mark} Farm"}})
     day.change(f"/v1/parties/{party['id']}", language="es")
+    contacts(day, party["id"])
     patient, late, gone = (
         day.make("/v1/patients", {"human": person(day, given)})["patient"] for given in ("Una", "Ida", "Eve")
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from praxis.patients.v1 import errors_pb2
 from praxis_chassis.service import Service
+from praxis_patients.api.contact_preferences_service import ContactPreferencesService
 from praxis_patients.api.coverage_service import CoverageService
 from praxis_patients.api.directory_service import DirectoryService
 from praxis_patients.api.party_service import PartyService
@@ -18,7 +19,7 @@ HERE = Path(__file__).parent
 service = Service(
     name="patients",
     package="praxis.patients.v1",
-    servicers=[DirectoryService(), PartyService(), PatientService(), CoverageService()],
+    servicers=[DirectoryService(), PartyService(), PatientService(), CoverageService(), ContactPreferencesService()],
     metadata=Base.metadata,
     migrations=HERE / "migrations",
     text=HERE / "text",

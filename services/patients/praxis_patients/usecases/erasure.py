@@ -15,7 +15,7 @@ from praxis_chassis.events import record
 from praxis_patients.rules.lifecycle import Change
 from praxis_patients.store import queries
 from praxis_patients.store.models import Party, Patient
-from praxis_patients.usecases import keys
+from praxis_patients.usecases import contact_preferences, keys
 from praxis_patients.usecases.states import state_after
 
 
@@ -55,6 +55,7 @@ def _erase_party(session: Session, party_id: UUID, patient_id: UUID) -> None:
         return
     party.blank()
     keys.forget_party(session, party)
+    contact_preferences.forget(session, party)
     record(session, happened.PartyErased, party, party_id=party.id)
 
 
