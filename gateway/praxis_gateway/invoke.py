@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
@@ -28,6 +29,8 @@ from praxis_gateway.problems import from_status
 READ_SECONDS = 2.0
 WRITE_SECONDS = 5.0
 LONG_SECONDS = 30.0
+# For so long after it last answered, a service without a connected replica is waited for, as within a restart of all.
+PATIENCE_SECONDS = 3.0
 REPLAYED = "x-idempotent-replay"
 STATUS_KEY = "grpc-status-details-bin"
 _LONG_SERVICES = ("reporting",)
@@ -73,6 +76,7 @@ class GrpcTransport:
         self._stubs: dict[str, Callable[..., Any]] = {}
         self._channel: grpc.Channel | None = None
         self._lock = threading.Lock()
+        self._heard = -PATIENCE_SECONDS
 
     def call(self, full_name: str, request: Message, metadata: Mapping[str, str], deadline_seconds: float) -> Reply:
         """Return the reply of the service, or raise its refusal."""
@@ -80,16 +84,26 @@ class GrpcTransport:
             sent = {**metadata, "traceparent": span.traceparent}
             try:
                 message, done = self._stub(full_name, request).with_call(  # type: ignore[attr-defined]
-                    request, timeout=deadline_seconds, metadata=list(sent.items())
+                    request, timeout=deadline_seconds, metadata=list(sent.items()), wait_for_ready=self._was_there()
                 )
             except grpc.RpcError as error:
                 status = _status(error)
+                if status.details:
+                    self._heard = time.monotonic()
                 if reason := distrust_of(error):
                     log.warning("service not trusted", extra={"reason": f"{self._service}: {reason}"})
                 span.answered(code_pb2.Code.Name(status.code))
                 raise RefusedError(status) from None
+        self._heard = time.monotonic()
         trailers = {key for key, _ in done.trailing_metadata() or ()}
         return Reply(message, REPLAYED in trailers)
+
+    def _was_there(self) -> bool:
+        """Tell whether the service answered a moment ago; a call that finds no connection then waits for a new one.
+
+        Nothing was sent meanwhile, so that even what may not be repeated survives the restart of the last replica.
+        """
+        return time.monotonic() - self._heard < PATIENCE_SECONDS
 
     def _stub(self, full_name: str, request: Message) -> Callable[..., Any]:
         """Return the stub, made at first use so that the channel belongs to the worker and not to its parent."""
@@ -115,7 +129,8 @@ _OPTIONS: list[tuple[str, Any]] = [
     ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": _HEALTH})),
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 3_000),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
 ]
 
 

@@ -141,9 +141,11 @@ class _Line:
         used = self.connection is not None
         try:
             return *self._exchange(call, number), False
-        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError) as failure:
             self.close()
-            if not used or (call.body is not None and not call.keyed):
+            # The body leaves after the headers: when its pipe is broken, nobody has got the whole request.
+            unsent = isinstance(failure, BrokenPipeError)
+            if not used or (call.body is not None and not call.keyed and not unsent):
                 raise
             return *self._exchange(call, number), True
         except (OSError, http.client.HTTPException):
