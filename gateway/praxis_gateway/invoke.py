@@ -82,9 +82,10 @@ class GrpcTransport:
         """Return the reply of the service, or raise its refusal."""
         with telemetry.rpc(SpanKind.CLIENT, full_name) as span:
             sent = {**metadata, "traceparent": span.traceparent}
+            waits = deadline_seconds <= WRITE_SECONDS and self._was_there()
             try:
                 message, done = self._stub(full_name, request).with_call(  # type: ignore[attr-defined]
-                    request, timeout=deadline_seconds, metadata=list(sent.items()), wait_for_ready=self._was_there()
+                    request, timeout=deadline_seconds, metadata=list(sent.items()), wait_for_ready=waits
                 )
             except grpc.RpcError as error:
                 status = _status(error)

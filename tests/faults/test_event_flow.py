@@ -93,7 +93,7 @@ def test_how_soon_and_how_fast_events_arrive(world: World, long: bool) -> None:
     assert backlog.finish(300) == Findings(), backlog.logs()
     relay, consumer = drain_rates(patients, reporting, backlog.tenant, begun)
     print(f"drain: relay {relay:.0f} events/s, consumer {consumer:.0f} events/s")
-    assert min(relay, consumer) > 20
+    assert not long or min(relay, consumer) > 20
 
 
 def test_poison_does_not_delay_the_others(world: World, long: bool) -> None:

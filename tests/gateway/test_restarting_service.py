@@ -1,4 +1,4 @@
-"""A call that comes while a service restarts waits for it, even one that may not be repeated; a stranger is not waited for."""
+"""A call that comes while a service restarts waits for it, even one that may not be repeated."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def serving(port: int) -> grpc.Server:
     return server
 
 
-def ask(transport: GrpcTransport, seconds: float = 10.0) -> str:
+def ask(transport: GrpcTransport, seconds: float = 5.0) -> str:
     reply = transport.call(NAME, directory.ListPracticesRequest(), {}, seconds)
     return str(reply.message.next_page_token)  # type: ignore[attr-defined] # the message of this RPC
 
