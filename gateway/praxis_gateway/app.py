@@ -25,6 +25,7 @@ from praxis_gateway.endpoint import Door, request_id
 from praxis_gateway.headers import security_headers
 from praxis_gateway.problems import MEDIA_TYPE, Problem, invalid_input
 from praxis_gateway.transcoding import InputError, rule_of
+from praxis_gateway.views.links import add_links
 from praxis_gateway.views.patient import add_views
 
 DRAIN_FILE = "PRAXIS_GATEWAY_DRAIN_FILE"
@@ -52,6 +53,7 @@ def build_app(contracts: Contracts, door: Door, ready: Callable[[], bool]) -> Fl
             methods=[operation.verb.upper()],
         )
     add_views(app, contracts, door)
+    add_links(app, contracts, door)
     _add_probes(app, ready)
     _add_description(app, contracts)
     add_docs(app)

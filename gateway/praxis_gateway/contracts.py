@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from praxis.policy.v1 import policy_pb2
 
 FILE_REFERENCE = "praxis.type.v1.FileReference"
+RAW_REQUEST = "praxis.type.v1.RawRequest"
 VERBS = ("get", "put", "post", "delete", "patch")
 
 
@@ -58,8 +59,21 @@ class Operation:
     @property
     def takes_file(self) -> bool:
         """Tell whether the body is raw bytes that are stored before the call."""
+        return self._body_is(FILE_REFERENCE)
+
+    @property
+    def takes_raw(self) -> bool:
+        """Tell whether the body goes on as it is, with its signatures, for the service to check."""
+        return self._body_is(RAW_REQUEST)
+
+    def _body_is(self, full_name: str) -> bool:
         target = self.body_field
-        return bool(target and target.message_type and target.message_type.full_name == FILE_REFERENCE)
+        return bool(target and target.message_type and target.message_type.full_name == full_name)
+
+    @property
+    def by_signature(self) -> bool:
+        """Tell whether the caller proves himself by something in the request, which the service checks."""
+        return bool(self.policy.tenant_field)
 
     @property
     def gives_file(self) -> bool:

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from praxis.type.v1 import type_pb2
 from praxis_chassis import telemetry
 from praxis_chassis.types import new_id
+from praxis_gateway import webhooks
 from praxis_gateway.authentication import Authenticator, InternalTokens
 from praxis_gateway.bulkheads import Bulkheads, kind_of
 from praxis_gateway.contracts import Operation
@@ -83,6 +84,10 @@ class Door:
         if operation.policy.permission == "public":
             _check(self.anonymous_limiter.take(address))
             return None
+        if operation.by_signature:
+            guest = webhooks.guest(operation, request.view_args or {})
+            _check(self.anonymous_limiter.take(f"{address}:{guest.tenant_id}"))
+            return guest
         try:
             caller = self.authenticator.authenticate(request)
         except Problem:
@@ -106,6 +111,8 @@ class Door:
             return None
         if operation.takes_file:
             return self._upload(operation, caller)
+        if operation.takes_raw:
+            return webhooks.raw_request(request, _read(webhooks.LARGEST))
         data = _read(self.settings.json_limit_bytes)
         if not data and operation.body == "*":
             return {}
@@ -178,7 +185,8 @@ def _read(limit: int) -> bytes:
     length = request.content_length
     data = b"" if length is not None and length > limit else request.stream.read(limit + 1)
     if len(data) > limit or (length or 0) > limit:
-        text = f"The body is larger than {limit // 1_000_000} MB. Send less at once."
+        size = f"{limit // 1_000_000} MB" if limit >= 1_000_000 else f"{limit // 1024} KB"
+        text = f"The body is larger than {size}. Send less at once."
         raise Problem(413, "BODY_TOO_LARGE", text)
     return data
 

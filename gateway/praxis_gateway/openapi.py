@@ -162,7 +162,7 @@ def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         "parameters": _parameters(operation, schemas),
         "responses": _responses(operation, schemas),
     }
-    if operation.policy.permission == "public":
+    if operation.policy.permission == "public" or operation.by_signature:
         description["security"] = []
     if operation.body:
         description["requestBody"] = _request_body(operation, schemas)
@@ -201,6 +201,9 @@ def _query_parameter(name: str, entry: FieldDescriptor, schemas: Schemas) -> Sch
 
 
 def _request_body(operation: Operation, schemas: Schemas) -> Schema:
+    if operation.takes_raw:
+        form = {"schema": {"type": "string", "description": "The request as its sender signed it."}}
+        return {"required": True, "content": {"application/x-www-form-urlencoded": form, "*/*": form}}
     if operation.takes_file:
         schema = {"type": "string", "format": "binary"}
         return {

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +38,7 @@ class Route:
     name: str
     verb: str
     pattern: re.Pattern[str]
+    by_signature: bool = False
 
     def matches(self, exchange: Exchange) -> bool:
         return exchange.method == self.verb and bool(self.pattern.fullmatch(exchange.path))
@@ -60,7 +61,10 @@ def route_of(service: str, method: Method) -> Route | None:
     described = descriptor_pool.Default().FindMethodByName(method.full_name.replace("/", "."))
     rule = described.GetOptions().Extensions[annotations_pb2.http]
     verb = rule.WhichOneof("pattern")
-    return Route(service, method.name, verb.upper(), route_pattern(getattr(rule, verb))) if verb else None
+    if not verb:
+        return None
+    pattern, signed = route_pattern(getattr(rule, verb)), bool(method.policy.tenant_field)
+    return Route(service, method.name, verb.upper(), pattern, signed)
 
 
 def methods(door: FrontDoor) -> Iterator[tuple[str, Method]]:
@@ -85,10 +89,19 @@ def stranger(front_door: FrontDoor) -> Iterator[tuple[UUID, Diary]]:
 
 @pytest.fixture(scope="module")
 def outcomes(lived: Lived, routes: list[Route], stranger: tuple[UUID, Diary]) -> dict[str, list[Outcome]]:
-    """Send every request of the practice again with the stranger's token and a name of the stranger's own."""
+    """Send every request of the practice again with the stranger's token and a name of the stranger's own.
+
+    Where not a login but a signature opens the door, it is sent to the stranger's door.
+    """
     client = stranger[1].client
+
+    def strange(route: Route, exchange: Exchange) -> Exchange:
+        renamed = exchange.renamed(lived.mark, OWN_MARK)
+        path = exchange.path.replace(str(lived.tenant_id), str(stranger[0]))
+        return replace(renamed, path=path) if route.by_signature else renamed
+
     chosen = [
-        (f"{route.service}.{route.name}", exchange.renamed(lived.mark, OWN_MARK))
+        (f"{route.service}.{route.name}", strange(route, exchange))
         for exchange in list(lived.diary.exchanges)
         for route in routes
         if route.matches(exchange)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -9,6 +10,9 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.support.mail_server import MailServer, mail_server
+from tests.support.platform import Platform
+from tests.support.sms_provider import Texts, sms_provider
 
 from praxis.patients.v1 import events_pb2 as patients_events
 from praxis.patients.v1 import patient_pb2, practice_pb2, practitioner_pb2
@@ -24,8 +28,10 @@ from praxis.scheduling.v1 import (
 )
 from praxis.type.v1 import type_pb2
 from praxis_chassis.mapping import instant
+from praxis_chassis.messaging import Worker
 from praxis_chassis.testing import Refused, ServiceUnderTest, TenantUnderTest
 from praxis_scheduling.rules.hours import instant_of, minute_of_day
+from praxis_scheduling.service import service
 
 ZONE = ZoneInfo("America/Chicago")
 WEEKDAYS = range(1, 6)
@@ -131,3 +137,38 @@ def practice(scheduling: ServiceUnderTest) -> Practice:
     location = practice_pb2.Location(id=practice.location, name="Main", time_zone=ZONE.key)
     practice.tenant.receive(patients_events.LocationCreated(location=location), practice.location)
     return practice
+
+
+@pytest.fixture(scope="module")
+def mail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
+    with mail_server(tmp_path_factory.mktemp("mail")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def texts() -> Iterator[Texts]:
+    with sms_provider() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def house(scheduling: ServiceUnderTest, platform: Platform, mail: MailServer, texts: Texts) -> Iterator[Any]:
+    """The service with ways of sending; its work is done when a test says so, and by nobody else meanwhile."""
+    assert scheduling.worker is not None
+    scheduling.worker.stop()
+    more = {**mail.settings, "sms_url": texts.url, "public_url": "https://front.example"}
+    under = ServiceUnderTest(
+        service, platform.settings(service.settings, "scheduling", **more), platform.private_key, work=False
+    )
+    yield under
+    under.close()
+    scheduling.worker = Worker(scheduling.runtime)
+    scheduling.worker.start()
+
+
+@pytest.fixture
+def writer(house: ServiceUnderTest, mail: MailServer, texts: Texts) -> Any:
+    """A practice that writes to people."""
+    from tests.scheduling.messaging import writer_of  # which is made of what stands above
+
+    return writer_of(house, mail, texts)

@@ -18,6 +18,7 @@ from praxis.scheduling.v1 import communication_pb2 as pb
 from praxis.scheduling.v1 import communication_service_pb2, reminder_plan_service_pb2
 from praxis.type.v1 import type_pb2
 from praxis_chassis import events
+from praxis_chassis.testing import ServiceUnderTest
 from praxis_scheduling import jobs
 
 EMAIL, SMS = pb.COMMUNICATION_CHANNEL_EMAIL, pb.COMMUNICATION_CHANNEL_SMS
@@ -122,3 +123,13 @@ class Writer(Practice):
         request = communication_service_pb2.ResolveCommunicationRequest(id=item.id, decision=decision)
         reply: pb.Communication = self.call("ResolveCommunication", request)
         return reply
+
+
+def writer_of(house: ServiceUnderTest, mail: MailServer | None, texts: Texts | None) -> Writer:
+    """Return a fresh practice in Chicago."""
+    today = datetime.now(UTC).astimezone(ZONE).date()
+    writer = Writer(house.tenant(), today + timedelta(days=14 + (7 - today.weekday()) % 7), mail=mail, texts=texts)
+    place = practice_pb2.Location(id=writer.location, name="Main", time_zone=ZONE.key)
+    writer.tenant.receive(patients.LocationCreated(location=place), writer.location)
+    writer.settle_in()
+    return writer

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,14 +20,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text as sql
-from tests.scheduling.conftest import ZONE
-from tests.scheduling.messaging import DAY, EMAIL, LETTER, PHONE, SMS, Writer
-from tests.support.mail_server import MailServer, mail_server
+from tests.scheduling.messaging import DAY, EMAIL, LETTER, PHONE, SMS, Writer, writer_of
+from tests.support.mail_server import MailServer
 from tests.support.platform import Platform
-from tests.support.sms_provider import Texts, sms_provider
+from tests.support.sms_provider import Texts
 
 from praxis.patients.v1 import events_pb2 as patients
-from praxis.patients.v1 import patient_pb2, practice_pb2
+from praxis.patients.v1 import patient_pb2
 from praxis.scheduling.v1 import (
     appointment_pb2,
     appointment_service_pb2,
@@ -37,7 +36,6 @@ from praxis.scheduling.v1 import (
 )
 from praxis.scheduling.v1 import communication_pb2 as pb
 from praxis_chassis.mapping import instant
-from praxis_chassis.messaging import Worker
 from praxis_chassis.testing import Refused, ServiceUnderTest
 from praxis_chassis.types import new_id
 from praxis_scheduling import jobs
@@ -49,47 +47,6 @@ from praxis_scheduling.usecases import sending
 BOOKED, MOVED = pb.COMMUNICATION_KIND_BOOKED, pb.COMMUNICATION_KIND_RESCHEDULED
 CANCELLED, REMINDER = pb.COMMUNICATION_KIND_CANCELLED, pb.COMMUNICATION_KIND_REMINDER
 FOLLOW_UP = pb.COMMUNICATION_KIND_FOLLOW_UP
-
-
-@pytest.fixture(scope="module")
-def mail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailServer]:
-    with mail_server(tmp_path_factory.mktemp("mail")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def texts() -> Iterator[Texts]:
-    with sms_provider() as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
-def house(scheduling: ServiceUnderTest, platform: Platform, mail: MailServer, texts: Texts) -> Iterator[Any]:
-    """The service with ways of sending; its work is done when a test says so, and by nobody else meanwhile."""
-    assert scheduling.worker is not None
-    scheduling.worker.stop()
-    more = {**mail.settings, "sms_url": texts.url, "public_url": "https://front.example"}
-    under = ServiceUnderTest(
-        service, platform.settings(service.settings, "scheduling", **more), platform.private_key, work=False
-    )
-    yield under
-    under.close()
-    scheduling.worker = Worker(scheduling.runtime)
-    scheduling.worker.start()
-
-
-@pytest.fixture
-def writer(house: ServiceUnderTest, mail: MailServer, texts: Texts) -> Writer:
-    return _writer(house, mail, texts)
-
-
-def _writer(house: ServiceUnderTest, mail: MailServer, texts: Texts) -> Writer:
-    today = datetime.now(UTC).astimezone(ZONE).date()
-    writer = Writer(house.tenant(), today + timedelta(days=14 + (7 - today.weekday()) % 7), mail=mail, texts=texts)
-    place = practice_pb2.Location(id=writer.location, name="Main", time_zone=ZONE.key)
-    writer.tenant.receive(patients.LocationCreated(location=place), writer.location)
-    writer.settle_in()
-    return writer
 
 
 def address(kind: str = "ada") -> str:
@@ -365,7 +322,7 @@ def test_without_any_way_messages_wait_and_are_seen(platform: Platform, house: S
     bare = ServiceUnderTest(
         service, platform.settings(service.settings, "scheduling"), platform.private_key, work=False
     )
-    writer = _writer(bare, None, None)  # type: ignore[arg-type]
+    writer = writer_of(bare, None, None)
     writer.plan((BOOKED, 0), channels=(EMAIL,))
     booked(writer, email=address())
     writer.work(2)
@@ -454,6 +411,7 @@ def test_what_nobody_can_send_is_a_persons_task(writer: Writer) -> None:
     booked(writer)
     writer.work(2)
     (task,) = writer.sent(states=[pb.COMMUNICATION_STATE_TO_DO])
+    assert task.body.startswith("Tell Ada Lovelace: Ada is booked for")
     assert writer.resolve(task, pb.COMMUNICATION_DECISION_SENT).state == pb.COMMUNICATION_STATE_SENT
 
 

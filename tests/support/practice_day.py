@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -16,12 +17,14 @@ from zoneinfo import ZoneInfo
 from support.front_door import PASSWORD, Diary
 from support.practice_day_contacts import contacts
 from tests.claims.edi.remittance_writer import File, Paid, PaidClaim, PaidLine
+from twilio.request_validator import RequestValidator
 
 from praxis_local.api_client import ApiProblem
 from praxis_local.demo.directory import Desk, Practice, set_up_directory
 from praxis_local.demo.practices import PRACTICES
 
 Json = dict[str, Any]
+SMS_SECRET = "a-secret-of-the-practice"  # a test fixture, not a secret
 MIXED = next(spec for spec in PRACTICES if spec.kind == "mixed")
 
 
@@ -186,26 +189,58 @@ def cover(day: Day, patient: str, rank: int, member: str, payer: str = "") -> Js
 
 def messages(day: Day) -> None:
     """Set up what is told about appointments, in the practice's words, as letters that a person writes."""
-    day.change("/v1/communicationSettings", from_name=f"{day.mark} Desk")
+    texts = {"sms_from": "+17855550100", "sms_account": "AC1", "sms_secret": SMS_SECRET}
+    day.change("/v1/communicationSettings", from_name=f"{day.mark} Desk", **texts)
     words = {"name": day.mark, "channel": "letter", "language": "en", "body": f"{day.mark}: {{date}}"}
     made = day.make("/v1/messageTemplates", words)
     day.change(f"/v1/messageTemplates/{made['id']}", body=f"{day.mark} expects you: {{date}}, {{time}}")
     kinds = [{"kind": kind} for kind in ("booked", "cancelled")]
-    plan = {"name": day.mark, "channels": ["letter"], "communications": kinds}
+    plan = {"name": day.mark, "channels": ["email", "letter"], "communications": kinds}
     day.change(f"/v1/reminderPlans/{day.make('/v1/reminderPlans', plan)['id']}", name=f"{day.mark} letters")
 
 
 def told(day: Day, patient: str) -> None:
-    """Write the letter that a booking asks for."""
+    """Write the letter that a booking asks for; let somebody answer by links and texts."""
+    _book(day, patient, 9)
+    guest = person(day, "Ida")
+    ways = [{"system": "email", "value": f"{day.mark}@example.org"}, {"system": "mobile", "value": "+17855550177"}]
+    reached = day.make("/v1/patients", {"human": {**guest, "telecoms": ways}})["patient"]["id"]
+    _book(day, reached, 10)
+    _book(day, reached, 11)
+
+    def all_planned(reply: Json) -> bool:
+        found = reply.get("communications", [])
+        return sum(item["state"] == "to_do" for item in found) == 1 and sum("body" in item for item in found) == 3
+
+    listed = day.api.until("/v1/communications", all_planned)["communications"]
+    letter, *mails = sorted(listed, key=lambda item: (item["state"] != "to_do", item["id"]))
+    day.make(f"/v1/communications/{letter['id']}:resolve", {"decision": "sent"})
+    links = ["/v1" + re.findall(r"https://front.example(/links/\S+)", item["body"])[0] for item in mails]
+    day.api.get(links[0])
+    day.make(f"{links[0]}:confirm", {})
+    day.make(f"{links[1]}:cancel", {})
+    day.make(f"{links[1]}:unsubscribe", {})
+    for path, fields in (
+        ("sms", {"MessageSid": "SM1", "From": "+17855550177", "Body": f"{day.mark} C"}),
+        ("smsStatus", {"MessageSid": "SM2", "MessageStatus": "delivered"}),
+    ):
+        _provider_calls(day, links[0].split("/")[3], path, fields)
+
+
+def _provider_calls(day: Day, tenant: str, path: str, fields: Json) -> None:
+    path = f"/v1/webhooks/{tenant}/{path}"
+    signed = RequestValidator(SMS_SECRET).compute_signature(f"https://front.example{path}", fields)
+    answer = day.api.client.post(path, data=fields, headers={"X-Twilio-Signature": signed})
+    assert answer.status_code == 204, answer.text
+
+
+def _book(day: Day, patient: str, hour: int) -> None:
     desk = day.people_desk
     body = {
-        "patient_id": patient, "location_id": desk.location_id, "start_time": day.moment(4, 9),
+        "patient_id": patient, "location_id": desk.location_id, "start_time": day.moment(4, hour),
         "appointment_type_id": _visit_type(day), "resource_ids": [desk.resource_id],
     }  # fmt: skip
     day.make("/v1/appointments", body)
-    listed = day.api.until("/v1/communications", lambda reply: bool(reply.get("communications")))
-    waiting = [item for item in listed["communications"] if item["state"] == "to_do"]
-    day.make(f"/v1/communications/{waiting[0]['id']}:resolve", {"decision": "sent"})
 
 
 def calendar(day: Day, patient: str) -> None:

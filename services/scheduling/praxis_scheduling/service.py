@@ -11,6 +11,7 @@ from praxis_scheduling.api.appointment_service import AppointmentService
 from praxis_scheduling.api.appointment_type_service import AppointmentTypeService
 from praxis_scheduling.api.closure_service import ClosureService
 from praxis_scheduling.api.communication_service import CommunicationService
+from praxis_scheduling.api.inbound_service import InboundService
 from praxis_scheduling.api.reminder_plan_service import ReminderPlanService
 from praxis_scheduling.api.resource_service import ResourceService
 from praxis_scheduling.api.template_service import TemplateService
@@ -32,6 +33,7 @@ service = Service(
         VisitService(),
         ReminderPlanService(),
         CommunicationService(),
+        InboundService(),
     ],
     metadata=Base.metadata,
     migrations=HERE / "migrations",

@@ -36,6 +36,7 @@ class CommunicationService:
 def shown(item: Communication) -> communication_pb2.Communication:
     """Return a message with its address and words, which events do not carry."""
     reply: communication_pb2.Communication = COMMUNICATION.message(item)
-    reply.address, reply.subject, reply.body = item.address, item.subject, item.body
+    reply.address, reply.subject = item.address, item.subject
+    reply.body = item.body or communications.what_to_do(item)
     reply.patient_name = item.patient.name if item.patient else ""
     return reply

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from praxis.scheduling.v1 import communication_pb2 as pb
 from praxis.scheduling.v1 import communication_service_pb2, errors_pb2, events_pb2
@@ -16,8 +16,8 @@ from praxis_chassis.database import fetch
 from praxis_chassis.errors import DomainError, Violation, invalid, refuse
 from praxis_chassis.events import record
 from praxis_scheduling.rules import wording
-from praxis_scheduling.store.communications import Communication, MessageTemplate, ReminderPlan
-from praxis_scheduling.usecases import contacts, reminders, sending
+from praxis_scheduling.store.communications import Communication, MessageTemplate, PartyCopy, ReminderPlan
+from praxis_scheduling.usecases import contacts, reminders, sending, words
 
 SENT, AGAIN = pb.COMMUNICATION_DECISION_SENT, pb.COMMUNICATION_DECISION_SEND_AGAIN
 WITHDRAW, BOUNCED = pb.COMMUNICATION_DECISION_WITHDRAW, pb.COMMUNICATION_DECISION_BOUNCED
@@ -75,6 +75,15 @@ def _send_again(session: Session, item: Communication) -> None:
         contacts.unblock(session, item.channel, item.address_index, item.problem)
     item.put(pb.COMMUNICATION_STATE_QUEUED)
     item.next_try_time, item.attempts = clock.now(session), 0
+
+
+def what_to_do(item: Communication) -> str:
+    """Return what a task asks a person for, in the words that the recipient is to hear."""
+    session = object_session(item)
+    if session is None or item.state != pb.COMMUNICATION_STATE_TO_DO:
+        return ""
+    party = session.get(PartyCopy, (item.tenant_id, item.party_id)) if item.party_id else None
+    return words.write(session, item, party).body
 
 
 def create_plan(session: Session, plan: ReminderPlan) -> ReminderPlan:

@@ -143,7 +143,7 @@ def _tell(session: Session, appointment: Appointment, plan: ReminderPlan, wanted
         awake = item.planned.kind == pb.COMMUNICATION_KIND_BOOKED
         send = item.due if awake else time_to_send(item.due, item.latest, quiet, zone)
         values = {
-            "occasion": occasion(appointment, item, reached.channel),
+            "occasion": occasion(appointment, item.planned.kind, reached.channel, item.due),
             "kind": item.planned.kind,
             "channel": reached.channel,
             "other_channels": [channel for channel in plan.channels if channel != reached.channel],
@@ -160,11 +160,10 @@ def _tell(session: Session, appointment: Appointment, plan: ReminderPlan, wanted
         enqueue(session, values, reached.problem)
 
 
-def occasion(appointment: Appointment, item: Wanted, channel: int) -> str:
+def occasion(appointment: Appointment, kind: int, channel: int, due: datetime | None = None) -> str:
     """Return what makes a message of an appointment the same one: version, kind, channel, and when it is due."""
-    kind = KINDS[item.planned.kind]
-    due = "" if item.planned.kind in NOTICES else f"{item.due:%Y%m%dT%H%MZ}"
-    return f"appointment:{appointment.id}:{appointment.time_version}:{kind}:{channel}:{due}"
+    when = f"{due:%Y%m%dT%H%MZ}" if due and kind not in NOTICES else ""
+    return f"appointment:{appointment.id}:{appointment.time_version}:{KINDS[kind]}:{channel}:{when}"
 
 
 def enqueue(session: Session, values: dict[str, Any], problem: int = pb.COMMUNICATION_PROBLEM_UNSPECIFIED) -> bool:
@@ -179,5 +178,5 @@ def enqueue(session: Session, values: dict[str, Any], problem: int = pb.COMMUNIC
         **dict.fromkeys(WORDS, ""), **values,
     }  # fmt: skip
     keys = [Communication.tenant_id, Communication.occasion]
-    written = session.execute(insert(Communication).values(row).on_conflict_do_nothing(index_elements=keys))
-    return bool(written.rowcount)  # type: ignore[attr-defined]
+    once = insert(Communication).values(row).on_conflict_do_nothing(index_elements=keys).returning(Communication.id)
+    return session.execute(once).first() is not None

@@ -94,12 +94,11 @@ def _prepared(session: Session, item: Communication, sender: Sender | None) -> I
     if item.state != QUEUED:
         return None
     text = words.write(session, item, party)
+    item.language, item.subject, item.body = text.language, text.subject, text.body
     identity = sending_settings.identity(session, item.channel, text.practice)
     if sender is None or identity is None:
         _wait(item, pb.COMMUNICATION_PROBLEM_NOT_CONFIGURED, now + WITHOUT_WAY)
         return None
-    item.language, item.subject = text.language, item.subject or text.subject
-    item.body = item.body if item.kind == pb.COMMUNICATION_KIND_REPLY else text.body
     item.message_id = item.message_id or f"<{item.id}@{identity.address.rpartition('@')[2].lstrip('+')}>"
     item.put(SENDING)
     item.sending_time, item.attempts = now, item.attempts + 1
@@ -193,11 +192,16 @@ def note_sent(session: Session, item: Communication) -> None:
 
 def _refused(session: Session, item: Communication, refusal: RefusedError) -> None:
     """Note a refusal for good; an address that is at fault is not used again."""
-    item.put(FAILED, pb.COMMUNICATION_PROBLEM_REFUSED)
+    problem = pb.COMMUNICATION_PROBLEM_REFUSED
     if refusal.address or refusal.opted_out:
         problem = pb.COMMUNICATION_PROBLEM_OPTED_OUT if refusal.opted_out else pb.COMMUNICATION_PROBLEM_BOUNCED
         contacts.block(session, item.channel, item.address_index, problem, "receiver")
-        item.problem = problem
+    fail(session, item, problem)
+
+
+def fail(session: Session, item: Communication, problem: int) -> None:
+    """Note that a message failed for good, and let the next channel take over."""
+    item.put(FAILED, problem)
     record(session, events_pb2.CommunicationFailed, item)
     _fall_back(session, item)
 
@@ -209,9 +213,7 @@ def _try_later(session: Session, identifier: UUID) -> None:
         if item is None:
             return
         if item.attempts >= MOST_TRIES:
-            item.put(FAILED, pb.COMMUNICATION_PROBLEM_UNREACHABLE)
-            record(noting, events_pb2.CommunicationFailed, item)
-            _fall_back(noting, item)
+            fail(noting, item, pb.COMMUNICATION_PROBLEM_UNREACHABLE)
             return
         _wait(item, pb.COMMUNICATION_PROBLEM_UNREACHABLE, clock.now(noting) + pause(item.id, item.attempts))
 

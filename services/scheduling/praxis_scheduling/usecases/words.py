@@ -63,6 +63,8 @@ def write(session: Session, item: Communication, party: PartyCopy | None, recall
         "link": links.page(session, item) or NO_LINK,
         **_when(item.start_time, location, locale),
     }
+    if item.kind == pb.COMMUNICATION_KIND_REPLY:  # its words stand since the text was answered
+        return Words(item.language or locale.language, "", item.body, name)
     subject, body = _templates(session, item, locale.language)
     return Words(locale.language, _line(wording.filled(subject, values)), _without_gaps(body, values), name)
 
@@ -82,6 +84,34 @@ def _without_gaps(body: str, values: dict[str, str]) -> str:
     """Fill a text line by line, and leave out the lines that need a link where there is none."""
     lines = [wording.filled(line, values) for line in body.split("\n")]
     return "\n".join(line for line in lines if NO_LINK not in line).strip()
+
+
+def say(session: Session, item: Communication | None, key: str) -> str:
+    """Return a standard text about what was written before, in the language it was written in."""
+    location = _location(session, item) if item else None
+    practice = _practice(session, location)
+    language = (item.language if item else "") or (practice.locale if practice else "en")
+    values = {
+        "practice": practice.name if practice else "",
+        "location": location.name if location else "",
+        "phone": (location.phone if location else "") or (practice.phone if practice else ""),
+        "patient": item.patient.called if item and item.patient else "",
+        **_when(item.start_time if item else None, location, _locale(language)),
+    }
+    return wording.filled(standard(session, language, key), values)
+
+
+def sender_of(session: Session, item: Communication) -> str:
+    """Return the name of the practice that a message came from."""
+    practice = _practice(session, _location(session, item))
+    return practice.name if practice else ""
+
+
+def phone_of(session: Session, item: Communication) -> str:
+    """Return the number to call about a message."""
+    location = _location(session, item)
+    practice = _practice(session, location)
+    return (location.phone if location else "") or (practice.phone if practice else "")
 
 
 def _templates(session: Session, item: Communication, language: str) -> tuple[str, str]:
