@@ -9,11 +9,11 @@ import pytest
 from billing.practice import TODAY, Practice, pays
 from support.patients_house import House, shared
 
-from praxis.billing.v1 import encounter_pb2
+from praxis.billing.v1 import encounter_pb2, statement_pb2, statement_service_pb2
 from praxis.patients.v1 import directory_service_pb2, events_pb2, patient_pb2, practice_pb2
 from praxis.patients.v1 import patient_service_pb2 as pb
 from praxis_billing.rules.shares import Agreed, Owner, owners_of
-from praxis_chassis.testing import ServiceUnderTest
+from praxis_chassis.testing import Refused, ServiceUnderTest
 from praxis_chassis.types import new_id
 
 TOLD = (events_pb2.PartyCreated, events_pb2.PatientRegistered, events_pb2.ResponsibilityChanged)
@@ -120,3 +120,38 @@ def test_an_account_that_pays_twice_stands_once() -> None:
     agreed = [Agreed(one, 2000), Agreed(two, 5000), Agreed(one, 3000), Agreed(two, 10_000, frozenset({"lab"}))]
     assert owners_of(agreed, "visits") == [Owner(one, 5000), Owner(two, 5000)]
     assert owners_of(agreed, "lab") == [Owner(two, 10_000)]
+
+
+def test_held_statements_leave_a_patient_out_and_keep_the_balance(practice: Practice) -> None:
+    owner = practice.party("Owner 1")
+    rex, tom = (str(new_id()) for _ in range(2))
+
+    def tell_of(patient_id: str, *, held: bool, kind: type = events_pb2.PatientUpdated) -> None:
+        patient = patient_pb2.Patient(
+            id=patient_id,
+            animal=patient_pb2.AnimalProfile(name="Rex"),
+            responsibilities=[pays(owner, 10_000)],
+            statements_held=held,
+        )
+        practice.tenant.receive(kind(patient=patient), patient_id)
+
+    def issue() -> Any:
+        statement = statement_pb2.Statement(account_id=account)
+        return practice.tenant.call(
+            "CreateStatement", statement_service_pb2.CreateStatementRequest(statement=statement)
+        )
+
+    for patient_id in (rex, tom):
+        tell_of(patient_id, held=False, kind=events_pb2.PatientRegistered)
+    practice.post(rex, "RABIES")
+    account = practice.account_of(rex).id
+    tell_of(rex, held=True)
+    with pytest.raises(Refused) as refused:
+        issue()
+    assert refused.value.reason == "STATEMENTS_HELD"
+    practice.post(tom, "85025")
+    statement = issue()
+    assert (statement.amount_due.amount, statement.line_count) == ("25.50", 1)
+    assert practice.balance(account).balance.amount == "58.83"
+    tell_of(rex, held=False)
+    assert issue().amount_due.amount == "58.83"

@@ -162,7 +162,11 @@ def patients(day: Day) -> tuple[str, str]:
     day.make(f"{path}:deactivate", {})
     day.make(f"{path}:reactivate", {})
     day.change(path, tags=[day.mark.lower()])
-    day.make(f"/v1/patients/{late['id']}:markDeceased", {"deceased_date": day.today.isoformat()})
+    died = {"deceased_date": day.today.isoformat(), "condolence_letter": True}
+    day.make(f"/v1/patients/{late['id']}:markDeceased", died)
+    letters(day, late["id"])
+    left = day.make("/v1/patients", {"human": person(day, "Lea")})["patient"]
+    day.make(f"/v1/patients/{left['id']}:transfer", {"transferred_to": f"{day.mark} Elsewhere"})
     day.make(
         f"/v1/patients/{gone['id']}:erase",
         {"reason": "Asked for it"},
@@ -173,6 +177,21 @@ def patients(day: Day) -> tuple[str, str]:
     day.change(f"/v1/coverages/{ended['id']}", plan_name=day.mark)
     day.make(f"/v1/coverages/{ended['id']}:end", {"to_date": (day.today - timedelta(days=300)).isoformat()})
     return patient["id"], animal["id"]
+
+
+def letters(day: Day, patient: str) -> None:
+    """Drop the letter of condolence, note the death again, and write it then."""
+    path = f"/v1/patients/{patient}"
+    letter = f"/v1/patientTasks/{_open_letter(day, patient)}"
+    day.make(f"{letter}:dismiss", {})
+    day.make(f"{path}:reactivate", {})
+    day.make(f"{path}:markDeceased", {"deceased_date": day.today.isoformat(), "condolence_letter": True})
+    day.make(f"{letter}:complete", {})
+
+
+def _open_letter(day: Day, patient: str) -> str:
+    found = day.api.get("/v1/patientTasks", patient_id=patient, states="open")["patient_tasks"]
+    return str(found[0]["id"])
 
 
 def cover(day: Day, patient: str, rank: int, member: str, payer: str = "") -> Json:

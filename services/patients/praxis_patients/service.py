@@ -11,6 +11,7 @@ from praxis_patients.api.coverage_service import CoverageService
 from praxis_patients.api.directory_service import DirectoryService
 from praxis_patients.api.party_service import PartyService
 from praxis_patients.api.patient_service import PatientService
+from praxis_patients.api.task_service import PatientTaskService
 from praxis_patients.store.models import Base
 from praxis_patients.usecases import erasure
 
@@ -19,7 +20,14 @@ HERE = Path(__file__).parent
 service = Service(
     name="patients",
     package="praxis.patients.v1",
-    servicers=[DirectoryService(), PartyService(), PatientService(), CoverageService(), ContactPreferencesService()],
+    servicers=[
+        DirectoryService(),
+        PartyService(),
+        ContactPreferencesService(),
+        PatientService(),
+        PatientTaskService(),
+        CoverageService(),
+    ],
     metadata=Base.metadata,
     migrations=HERE / "migrations",
     text=HERE / "text",

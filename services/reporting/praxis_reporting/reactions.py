@@ -65,6 +65,7 @@ def keep_item(session: Session, event: Any) -> None:
     scheduling.AppointmentUpdated,
     scheduling.AppointmentConfirmed,
     scheduling.AppointmentCancelled,
+    scheduling.AppointmentTakenUpAgain,
     scheduling.AppointmentNoShowed,
     scheduling.AppointmentArrived,
     scheduling.AppointmentCompleted,

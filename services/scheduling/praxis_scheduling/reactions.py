@@ -1,4 +1,4 @@
-"""What scheduling does about events of patients: it keeps its copies up to date."""
+"""What scheduling does about events of patients: it keeps its copies up to date, and frees the times of who is gone."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import events_pb2
 from praxis_chassis.events import reaction
-from praxis_scheduling.usecases import contacts, directory
+from praxis_scheduling.usecases import contacts, departures, directory
 
-PatientChanged = events_pb2.PatientRegistered | events_pb2.PatientUpdated | events_pb2.ResponsibilityChanged
+PatientChanged = events_pb2.PatientRegistered | events_pb2.ResponsibilityChanged
 
 
-@reaction(events_pb2.PatientRegistered, events_pb2.PatientUpdated, events_pb2.ResponsibilityChanged)
+@reaction(events_pb2.PatientRegistered, events_pb2.ResponsibilityChanged)
 def copy_patient(session: Session, event: PatientChanged) -> None:
     directory.copy_patient(session, event.patient)
+
+
+@reaction(events_pb2.PatientUpdated)
+def follow_patient(session: Session, event: events_pb2.PatientUpdated) -> None:
+    directory.copy_patient(session, event.patient)
+    departures.follow(session, event.patient, event.previous_state)
 
 
 @reaction(events_pb2.PatientErased)

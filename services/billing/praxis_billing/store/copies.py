@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, Text, text
+from sqlalchemy import Index, Text, false, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -25,6 +25,7 @@ class PatientCopy(Tenanted, Base):
     display_name: Mapped[str] = mapped_column(default="")
     sector: Mapped[int] = enum_column(catalog_pb2.Sector)
     deceased_date: Mapped[date | None]
+    statements_held: Mapped[bool] = mapped_column(server_default=false(), default=False)
 
 
 class ResponsibilityCopy(Tenanted, Base):

@@ -61,6 +61,12 @@ def responsible(session: Session, patient_id: UUID, day: date) -> list[Responsib
     return list(session.scalars(query.order_by(ResponsibilityCopy.position)))
 
 
+def held_patients(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """Return those of the patients whose charges no statement is to name for now."""
+    query = select(PatientCopy.id).where(PatientCopy.id.in_(ids), PatientCopy.statements_held)
+    return set(session.scalars(query))
+
+
 def coverages(session: Session, patient_id: UUID, day: date) -> list[CoverageCopy]:
     """Return the coverages of a patient whose insurers are billed for a day, first payer first."""
     query = select(CoverageCopy).where(

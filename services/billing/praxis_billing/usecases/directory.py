@@ -48,6 +48,7 @@ def copy_patient(session: Session, patient: patient_pb2.Patient) -> None:
             display_name=patient.display_name,
             sector=catalog_pb2.SECTOR_HUMAN if profile == "human" else catalog_pb2.SECTOR_ANIMAL,
             deceased_date=read_date(patient.deceased_date, "deceased_date"),
+            statements_held=patient.statements_held,
         )
     )
     patient_id = UUID(patient.id)

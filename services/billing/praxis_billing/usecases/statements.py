@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -61,7 +62,7 @@ def issue(session: Session, asked: statement_pb2.Statement) -> Statement:
     if account.statements_suppressed:
         raise DomainError(errors_pb2.ERROR_REASON_STATEMENTS_SUPPRESSED, number=account.number)
     wording = wording_for(session, _language(session, account))
-    balance = balance_of(session, account, as_of, wording)
+    balance = _without_held(session, balance_of(session, account, as_of, wording))
     if balance.total.minor <= 0:
         raise DomainError(
             errors_pb2.ERROR_REASON_NOTHING_DUE, number=account.number, balance=wording.money(balance.total)
@@ -79,6 +80,15 @@ def issue(session: Session, asked: statement_pb2.Statement) -> Statement:
     )
     record(session, events_pb2.StatementIssued, statement)
     return statement
+
+
+def _without_held(session: Session, balance: Balance) -> Balance:
+    """Leave out what is owed for patients whose statements are held; an account that owes nothing else gets none."""
+    held = queries.held_patients(session, {item.share.patient_id for item in balance.charges})
+    kept = tuple(item for item in balance.charges if item.share.patient_id not in held)
+    if held and not kept:
+        raise DomainError(errors_pb2.ERROR_REASON_STATEMENTS_HELD, number=balance.account.number)
+    return replace(balance, charges=kept)
 
 
 def _language(session: Session, account: Account) -> str:

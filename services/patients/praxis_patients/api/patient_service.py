@@ -51,6 +51,10 @@ class PatientService:
         return PATIENT.message(states.mark_deceased(call.session, request))
 
     @command
+    def TransferPatient(self, request: pb.TransferPatientRequest, call: Call) -> patient_pb2.Patient:
+        return PATIENT.message(states.transfer(call.session, request))
+
+    @command
     def ErasePatient(self, request: pb.ErasePatientRequest, call: Call) -> patient_pb2.Patient:
         return _shown(PATIENT.message(erasure.erase(call.session, request)))
 

@@ -7,15 +7,17 @@ class Change(enum.Enum):
     DEACTIVATE = "deactivate"
     REACTIVATE = "reactivate"
     DECEASE = "decease"
+    TRANSFER = "transfer"
     ERASE = "erase"
 
 
 # From which states each change is possible, and where it leads.
 CHANGES: dict[Change, tuple[frozenset[str], str]] = {
     Change.DEACTIVATE: (frozenset({"active"}), "inactive"),
-    Change.REACTIVATE: (frozenset({"inactive", "deceased"}), "active"),
-    Change.DECEASE: (frozenset({"active", "inactive"}), "deceased"),
-    Change.ERASE: (frozenset({"active", "inactive", "deceased", "merged"}), "erased"),
+    Change.REACTIVATE: (frozenset({"inactive", "deceased", "transferred"}), "active"),
+    Change.DECEASE: (frozenset({"active", "inactive", "transferred"}), "deceased"),
+    Change.TRANSFER: (frozenset({"active", "inactive"}), "transferred"),
+    Change.ERASE: (frozenset({"active", "inactive", "deceased", "transferred", "merged"}), "erased"),
 }
 CLOSED = frozenset({"merged", "erased"})
 

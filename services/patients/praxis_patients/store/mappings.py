@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Text, cast, func, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 
-from praxis.patients.v1 import coverage_pb2, party_pb2, patient_pb2, practice_pb2, practitioner_pb2
+from praxis.patients.v1 import coverage_pb2, party_pb2, patient_pb2, practice_pb2, practitioner_pb2, task_pb2
 from praxis_chassis.mapping import Mapping, Special
 from praxis_chassis.reading import Children, Reading
 from praxis_patients.store.models import (
@@ -19,6 +19,7 @@ from praxis_patients.store.models import (
     Referrer,
     Responsibility,
 )
+from praxis_patients.store.tasks import PatientTask
 
 
 def _human(patient: Patient) -> patient_pb2.HumanProfile | None:
@@ -67,7 +68,7 @@ RESPONSIBILITY = Mapping(
 PATIENT = Mapping(
     Patient,
     patient_pb2.Patient,
-    read_only={"chart_number", "state", "display_name", "deceased_date"},
+    read_only={"chart_number", "state", "display_name", "deceased_date", "transferred_date", "transferred_to"},
     special={
         "human": Special(read=_human, write=_set_human),
         "external_refs": Special(read=_references, write=Patient.set_references),
@@ -97,4 +98,5 @@ PATIENT_READING = Reading(
         ),
     },
 )  # fmt: skip
+TASK = Mapping(PatientTask, task_pb2.PatientTask, read_only={"state", "close_time", "closed_by"})
 COVERAGE = Mapping(Coverage, coverage_pb2.Coverage, read_only={"state"})

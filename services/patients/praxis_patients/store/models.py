@@ -15,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     column,
+    false,
     func,
     text,
 )
@@ -150,6 +151,9 @@ class Patient(Aggregate, Base):
     home_location_id: Mapped[UUID | None]
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text))
     deceased_date: Mapped[date | None]
+    transferred_date: Mapped[date | None]
+    transferred_to: Mapped[str] = mapped_column(server_default="", default="")
+    statements_held: Mapped[bool] = mapped_column(server_default=false(), default=False)
     survivor_id: Mapped[UUID | None] = mapped_column(info=PATIENT)
     responsibilities: Mapped[list[Responsibility]] = relationship(
         cascade="all, delete-orphan", order_by="Responsibility.position", lazy="selectin"
@@ -182,7 +186,8 @@ class Patient(Aggregate, Base):
         self.state = patient_pb2.PATIENT_STATE_ERASED
         self.human = self.animal = self.animal_group = None
         self.display_name = self.sort_name = ""
-        self.government_id = self.deceased_date = None
+        self.government_id = self.deceased_date = self.transferred_date = None
+        self.transferred_to = ""
         self.tags, self.references = [], []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -16,7 +17,7 @@ from praxis_chassis.mapping import read_date
 from praxis_patients.rules import lifecycle
 from praxis_patients.rules.lifecycle import Change
 from praxis_patients.store.models import Patient
-from praxis_patients.usecases import contacts
+from praxis_patients.usecases import contacts, tasks
 
 _WORDS, _NUMBERS = enum_words(patient_pb2.PatientState)
 
@@ -34,9 +35,27 @@ def deactivate(session: Session, request: pb.DeactivatePatientRequest) -> Patien
 
 
 def reactivate(session: Session, request: pb.ReactivatePatientRequest) -> Patient:
+    """Take a patient back, and take back what the death or the transfer had set."""
     patient = open_patient(session, request.id, request.etag)
-    patient.deceased_date = None
+    if patient.deceased_date is not None:
+        patient.statements_held = False
+    patient.deceased_date = patient.transferred_date = None
+    patient.transferred_to = ""
+    tasks.drop(session, patient, tasks.CONDOLENCE)
     return _move(session, patient, Change.REACTIVATE)
+
+
+def transfer(session: Session, request: pb.TransferPatientRequest) -> Patient:
+    """Note that another practice treats a patient from a day on."""
+    patient = open_patient(session, request.id, request.etag)
+    today = contacts.today(session)
+    day = read_date(request.transferred_date, "transferred_date") or today
+    if day > today:
+        raise invalid("transferred_date", "TRANSFERRED_DATE_IN_FUTURE", date=day)
+    if (born := _birth_date(patient)) and day < born:
+        raise invalid("transferred_date", "TRANSFERRED_BEFORE_BIRTH", date=day)
+    patient.transferred_date, patient.transferred_to = day, request.transferred_to
+    return _move(session, patient, Change.TRANSFER)
 
 
 def mark_deceased(session: Session, request: pb.MarkPatientDeceasedRequest) -> Patient:
@@ -48,7 +67,19 @@ def mark_deceased(session: Session, request: pb.MarkPatientDeceasedRequest) -> P
     if (born := _birth_date(patient)) and day < born:
         raise invalid("deceased_date", "DECEASED_BEFORE_BIRTH", date=day)
     patient.deceased_date = day
-    return _move(session, patient, Change.DECEASE)
+    if request.statements == pb.STATEMENT_RULE_HOLD or (not request.statements and patient.human is not None):
+        patient.statements_held = True
+    dead = _move(session, patient, Change.DECEASE)
+    wanted = request.condolence_letter if request.HasField("condolence_letter") else patient.human is None
+    if wanted:
+        tasks.open_once(session, patient, tasks.CONDOLENCE, _addressee(patient, day))
+    return dead
+
+
+def _addressee(patient: Patient, day: date) -> UUID | None:
+    """Return who a letter about a patient goes to: the party that pays most of the day's bills."""
+    rows = [row for row in patient.responsibilities if row.share.covers(day) and row.party_id != patient.party_id]
+    return max(rows, key=lambda row: row.share_basis_points).party_id if rows else None
 
 
 def _move(session: Session, patient: Patient, change: Change) -> Patient:

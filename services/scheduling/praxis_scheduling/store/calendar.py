@@ -16,7 +16,15 @@ from praxis_chassis.context import context_of
 from praxis_chassis.prepared import Prepared
 from praxis_chassis.types import new_id
 from praxis_scheduling.rules.hours import WeeklyHours
-from praxis_scheduling.store.models import Closure, LocationCopy, Reservation, Resource, Template, weekly_block
+from praxis_scheduling.store.models import (
+    Appointment,
+    Closure,
+    LocationCopy,
+    Reservation,
+    Resource,
+    Template,
+    weekly_block,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,17 @@ def live_reservations(session: Session, appointment_id: UUID) -> list[Reservatio
     """Return what an appointment occupies."""
     query = select(Reservation).where(Reservation.appointment_id == appointment_id, Reservation.live)
     return list(session.scalars(query.order_by(Reservation.resource_id)))
+
+
+def released_with(session: Session, appointment: Appointment) -> list[Reservation]:
+    """Return what an appointment occupied at last, at its present time, before it was given up."""
+    query = select(Reservation).where(
+        Reservation.appointment_id == appointment.id,
+        Reservation.resource_id.in_(appointment.resource_ids),
+        Reservation.during.contains(Range(appointment.start_time, appointment.end_time)),
+    )
+    newest = {item.resource_id: item for item in session.scalars(query.order_by(Reservation.id))}
+    return [newest[key] for key in sorted(newest)]
 
 
 def release(session: Session, reservations: Iterable[UUID]) -> None:

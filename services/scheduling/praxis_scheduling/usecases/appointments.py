@@ -89,15 +89,21 @@ def confirm(session: Session, identifier: str, etag: str) -> Appointment:
 def cancel(session: Session, request: appointment_service_pb2.CancelAppointmentRequest) -> Appointment:
     """Cancel an appointment and free its time."""
     appointment = fetch(session, Appointment, request.id, lock=True, etag=request.etag)
-    appointment.go("cancel")
     now = clock.now(session)
     notice = fetch(session, AppointmentType, appointment.appointment_type_id).cancellation_notice_hours
-    appointment.cancellation = appointment_pb2.Cancellation(
+    why = appointment_pb2.Cancellation(
         by=request.by,
         reason=request.reason,
         late=now > appointment.start_time - timedelta(hours=notice) if notice else False,
         cancel_time=instant(now),
     )
+    return call_off(session, appointment, why)
+
+
+def call_off(session: Session, appointment: Appointment, why: appointment_pb2.Cancellation) -> Appointment:
+    """Cancel an appointment, whoever or whatever is the cause, and free its time."""
+    appointment.go("cancel")
+    appointment.cancellation = why
     _free(session, appointment)
     record(session, events_pb2.AppointmentCancelled, appointment)
     return appointment

@@ -152,7 +152,7 @@ def _touches(item: Reservation, start: datetime, end: datetime) -> bool:
 
 def _wish_of(session: Session, appointment: Appointment) -> Wish:
     """Check who is to come for what, and return what is to be booked."""
-    patient = directory.known_patient(session, appointment.patient_id)
+    patient = directory.known_patient(session, appointment.patient_id, hold=True)
     kind = active_type(session, appointment.appointment_type_id)
     wish = wish_for(kind, appointment.channel, appointment.duration_minutes)
     if kind.patient_kinds and patient.kind not in kind.patient_kinds:
@@ -189,7 +189,7 @@ def warnings(session: Session, appointment: Appointment) -> list[type_pb2.Warnin
 
 
 def _check_alive(session: Session, appointment: Appointment) -> None:
-    died = directory.known_patient(session, appointment.patient_id).deceased_date
+    died = directory.known_patient(session, appointment.patient_id, hold=True).deceased_date
     if died is not None and appointment.local_date > died:
         raise DomainError(errors_pb2.ERROR_REASON_PATIENT_DECEASED, date=died)
 

@@ -19,6 +19,7 @@ from praxis_scheduling.usecases import contacts
 
 C = TypeVar("C", PatientCopy, LocationCopy, PractitionerCopy)
 
+NOT_TREATED_HERE = (patient_pb2.PATIENT_STATE_INACTIVE, patient_pb2.PATIENT_STATE_TRANSFERRED)
 KINDS = {
     "human": appointment_type_pb2.PATIENT_KIND_HUMAN,
     "animal": appointment_type_pb2.PATIENT_KIND_ANIMAL,
@@ -44,7 +45,7 @@ def copy_patient(session: Session, patient: patient_pb2.Patient) -> None:
     copy.kind = KINDS.get(profile, appointment_type_pb2.PATIENT_KIND_UNSPECIFIED)
     copy.species_code = getattr(getattr(patient, profile), "species_code", "") if profile else ""
     copy.deceased_date = read_date(patient.deceased_date, "deceased_date")
-    copy.treated_here = patient.state != patient_pb2.PATIENT_STATE_INACTIVE
+    copy.treated_here = patient.state not in NOT_TREATED_HERE
     _copy_contacts(copy, patient)
 
 
@@ -98,9 +99,10 @@ def _without_reason(cancellation: appointment_pb2.Cancellation | None) -> appoin
     return blank
 
 
-def known_patient(session: Session, identifier: UUID) -> PatientCopy:
-    """Return the copy of a patient, or refuse."""
-    found = session.get(PatientCopy, (context_of(session).tenant, identifier))
+def known_patient(session: Session, identifier: UUID, *, hold: bool = False) -> PatientCopy:
+    """Return the copy of a patient, or refuse; `hold` lets nobody say that the patient is gone until it is booked."""
+    held = {"read": True, "key_share": True} if hold else None
+    found = session.get(PatientCopy, (context_of(session).tenant, identifier), with_for_update=held)
     if found is None:
         raise DomainError(errors_pb2.ERROR_REASON_PATIENT_UNKNOWN, id=identifier)
     if found.erased:
