@@ -15,6 +15,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from support.front_door import PASSWORD, Diary
+from support.practice_day_authorizations import authorizations
 from support.practice_day_contacts import contacts
 from tests.claims.edi.remittance_writer import File, Paid, PaidClaim, PaidLine
 from twilio.request_validator import RequestValidator
@@ -82,6 +83,7 @@ class Day:
         told(self, patient)
         encounter = billing(self, patient, animal)
         claims(self, patient, encounter)
+        authorizations(self, patient)
         reports(self)
         people(self)
 

@@ -1,4 +1,4 @@
-"""What the clock starts in claims: sending stored files, and fetching what came back."""
+"""What the clock starts in claims: sending stored files, fetching what came back, and giving units back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from praxis_chassis.context import context_of
 from praxis_chassis.jobs import job
 from praxis_claims.connectors.drop_folder import DropFolder
-from praxis_claims.usecases import encounters, inbound, submissions
+from praxis_claims.usecases import encounters, inbound, reservations, submissions
 
 
 @job(every_seconds=2)
@@ -30,6 +30,11 @@ def fetch_answers(runtime: Any, tenants: Sequence[UUID]) -> None:
 @job(every_seconds=15)
 def wake_overlooked_claims(session: Session) -> None:
     encounters.wake_overlooked(session)
+
+
+@job(every_seconds=15)
+def expire_reservations(session: Session) -> None:
+    reservations.expire_overdue(session)
 
 
 def _connector(runtime: Any) -> DropFolder | None:

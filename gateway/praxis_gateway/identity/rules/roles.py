@@ -15,7 +15,12 @@ _REGISTER = (
     "patients.responsibilities.write",
     "patients.coverages.write",
 )
-_CALENDAR = ("scheduling.appointments.*", "scheduling.visits.*", "scheduling.communications.*")
+_CALENDAR = (
+    "scheduling.appointments.*",
+    "scheduling.visits.*",
+    "scheduling.communications.*",
+    "claims.authorizations.reserve",
+)
 _COLLEAGUES = ("identity.users.read", "identity.roles.read", "identity.clock.read")
 
 
@@ -76,6 +81,7 @@ BUILT_IN: Mapping[str, BuiltInRole] = {
                 *_REGISTER,
                 *_CALENDAR,
                 "patients.referrers.write",
+                "claims.authorizations.write",
                 "billing.accounts.write",
                 "billing.encounters.post",
                 "billing.payments.post",
@@ -109,7 +115,7 @@ BUILT_IN: Mapping[str, BuiltInRole] = {
         BuiltInRole(
             "partner_client",
             "Partner program",
-            (*_READ_PRACTICE, *_REGISTER, "scheduling.appointments.*"),
+            (*_READ_PRACTICE, *_REGISTER, "scheduling.appointments.*", "claims.authorizations.reserve"),
         ),
     )
 }

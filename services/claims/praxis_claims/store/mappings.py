@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from praxis.claims.v1 import claim_pb2, payer_pb2, remittance_pb2, submission_pb2
+from praxis.claims.v1 import authorization_pb2, claim_pb2, payer_pb2, remittance_pb2, submission_pb2
 from praxis_chassis.mapping import Mapping
 from praxis_claims.store.models import (
     Acknowledgment,
+    Authorization,
     Claim,
     ClaimStep,
     Payer,
     Remittance,
     RemittanceClaim,
     Submission,
+    UnitReservation,
 )
 
 CORRECTABLE = {"diagnosis_codes", "prior_authorization_number", "referral_number"}
@@ -22,6 +24,12 @@ def fixed(message: type[claim_pb2.Claim], writable: set[str]) -> set[str]:
     return {field.name for field in message.DESCRIPTOR.fields} - writable
 
 
+AUTHORIZATION = Mapping(
+    Authorization,
+    authorization_pb2.Authorization,
+    read_only={"state", "units_reserved", "units_used", "units_remaining"},
+)
+UNIT_RESERVATION = Mapping(UnitReservation, authorization_pb2.UnitReservation)
 PAYER = Mapping(Payer, payer_pb2.Payer)
 CLAIM = Mapping(Claim, claim_pb2.Claim, read_only=fixed(claim_pb2.Claim, CORRECTABLE))
 TIMELINE_ENTRY = Mapping(ClaimStep, claim_pb2.ClaimTimelineEntry)

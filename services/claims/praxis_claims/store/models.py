@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from praxis_claims.store.authorizations import Authorization, UnitReservation
 from praxis_claims.store.base import Base
 from praxis_claims.store.claims import Claim, ClaimAttempt, ClaimStep
 from praxis_claims.store.codes import ControlNumber, DiagnosisCodeRow, DiagnosisRelease
@@ -13,6 +14,7 @@ from praxis_claims.store.submissions import Acknowledgment, ArrivedFile, Inbound
 __all__ = [
     "Acknowledgment",
     "ArrivedFile",
+    "Authorization",
     "Base",
     "Claim",
     "ClaimAttempt",
@@ -31,4 +33,5 @@ __all__ = [
     "RemittanceClaim",
     "RemittanceFile",
     "Submission",
+    "UnitReservation",
 ]

@@ -20,6 +20,7 @@ from praxis_claims.edi.text import clean
 from praxis_claims.rules.redaction import Traces, redact
 from praxis_claims.store.models import (
     Acknowledgment,
+    Authorization,
     Claim,
     ClaimStep,
     CoverageCopy,
@@ -52,6 +53,9 @@ def erase_patient(session: Session, patient_id: str) -> None:
     own = [claim.id for claim in claims]
     session.execute(update(ClaimStep).where(ClaimStep.claim_id.in_(own)).values(text=""))
     session.execute(update(RemittanceClaim).where(RemittanceClaim.patient_id == patient).values(patient_name=""))
+    for authorization in session.scalars(select(Authorization).where(Authorization.patient_id == patient)):
+        authorization.blank()
+    session.flush()
     blank_copy = {"person": BLANK_PERSON, "erased": True}
     session.execute(update(PatientCopy).where(PatientCopy.patient_id == patient).values(blank_copy))
     session.execute(delete(CoverageCopy).where(CoverageCopy.patient_id == patient))
