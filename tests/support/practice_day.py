@@ -291,7 +291,19 @@ def calendar(day: Day, patient: str) -> None:
     day.make(f"{visit}:readyForCheckout", {})
     day.make(f"{visit}:complete", {})
     walked_in = day.make("/v1/visits", {"patient_id": patient, "location_id": desk.location_id, "reason": day.mark})
-    day.make(f"/v1/visits/{walked_in['id']}:leave", {})
+    flow_board(day, f"/v1/visits/{walked_in['id']}", desk)
+
+
+def flow_board(day: Day, visit: str, desk: Desk) -> None:
+    """Look at who waits, change who is urgent, and take a step back."""
+    day.change(visit, urgency="urgent")
+    day.api.get("/v1/visits:queue", location_id=desk.location_id)
+    day.make(f"{visit}:leave", {"reason": day.mark})
+    day.make(f"{visit}:undo", {"reason": f"{day.mark} came back"})
+    day.api.get(f"{visit}/statusEvents")
+    first, last = day.today - timedelta(days=2), day.today + timedelta(days=1)
+    day.api.get("/v1/visits:waitTimes", from_date=first.isoformat(), until_date=last.isoformat())
+    day.make(f"{visit}:leave", {})
 
 
 def _visit_type(day: Day) -> str:

@@ -69,6 +69,7 @@ def keep_item(session: Session, event: Any) -> None:
     scheduling.AppointmentNoShowed,
     scheduling.AppointmentArrived,
     scheduling.AppointmentCompleted,
+    scheduling.AppointmentReopened,
 )
 def keep_appointment(session: Session, event: Any) -> None:
     schedule.keep_appointment(session, event.appointment)
@@ -87,6 +88,8 @@ def move_appointment(session: Session, event: scheduling.AppointmentRescheduled)
     scheduling.VisitReadyForCheckout,
     scheduling.VisitCompleted,
     scheduling.VisitLeft,
+    scheduling.VisitUpdated,
+    scheduling.VisitCorrected,
 )
 def keep_visit(session: Session, event: Any) -> None:
     schedule.keep_visit(session, event.visit)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from praxis.reporting.v1 import report_pb2, report_service_pb2
+from praxis.scheduling.v1 import visit_pb2
 from praxis_chassis.mapping import instant
 from praxis_chassis.paging import page
 from praxis_reporting.store import names
@@ -65,7 +66,8 @@ def rows(session: Session, found: Sequence[Appointment]) -> list[report_pb2.Appo
 
 
 def _visits(session: Session, appointment_ids: Iterable[UUID]) -> dict[UUID | None, Visit]:
-    query = select(Visit).where(Visit.appointment_id.in_(set(appointment_ids)))
+    wrong = visit_pb2.VISIT_STATE_ENTERED_IN_ERROR
+    query = select(Visit).where(Visit.appointment_id.in_(set(appointment_ids)), Visit.state != wrong)
     return {visit.appointment_id: visit for visit in session.scalars(query)}
 
 

@@ -20,6 +20,7 @@ from praxis_scheduling.store.communications import (
     MessageTemplate,
     ReminderPlan,
 )
+from praxis_scheduling.store.flow import Visit
 from praxis_scheduling.store.models import (
     Appointment,
     AppointmentType,
@@ -28,7 +29,6 @@ from praxis_scheduling.store.models import (
     Reservation,
     Resource,
     Template,
-    Visit,
 )
 
 RESOURCE = Mapping(Resource, resource_pb2.Resource)

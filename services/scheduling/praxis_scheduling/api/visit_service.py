@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
 from praxis.scheduling.v1 import visit_pb2
 from praxis.scheduling.v1 import visit_service_pb2 as pb
+from praxis_chassis import clock
 from praxis_chassis.database import fetch
+from praxis_chassis.mapping import instant
 from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
 from praxis_scheduling.api.dates import between
+from praxis_scheduling.api.flow_mappings import VISIT_STATUS_EVENT
 from praxis_scheduling.api.mappings import VISIT
-from praxis_scheduling.store.models import Visit
-from praxis_scheduling.usecases import visits
+from praxis_scheduling.store.flow import Visit, VisitStatusEvent
+from praxis_scheduling.usecases import queue, visits, wait_times
 
 
 class VisitService:
@@ -53,4 +58,47 @@ class VisitService:
 
     @command
     def LeaveVisit(self, request: pb.LeaveVisitRequest, call: Call) -> visit_pb2.Visit:
-        return VISIT.message(visits.leave(call.session, request.id, request.etag))
+        return VISIT.message(visits.leave(call.session, request.id, request.etag, request.reason))
+
+    @command
+    def UndoVisit(self, request: pb.UndoVisitRequest, call: Call) -> visit_pb2.Visit:
+        return VISIT.message(visits.undo(call.session, request.id, request.etag, request.reason))
+
+    @command
+    def UpdateVisit(self, request: pb.UpdateVisitRequest, call: Call) -> visit_pb2.Visit:
+        found = fetch(call.session, Visit, request.visit.id, lock=True, etag=request.visit.etag)
+        VISIT.apply(found, request.visit, request.update_mask.paths)
+        return VISIT.message(visits.change(call.session, found))
+
+    @query
+    def ListVisitStatusEvents(
+        self, request: pb.ListVisitStatusEventsRequest, call: Call
+    ) -> pb.ListVisitStatusEventsResponse:
+        visit = fetch(call.session, Visit, request.visit_id)
+        wanted = select(VisitStatusEvent).where(VisitStatusEvent.visit_id == visit.id)
+        items, token = page(call.session, wanted, order=[VisitStatusEvent.sequence], request=request)
+        reply = pb.ListVisitStatusEventsResponse(next_page_token=token, patient_id=str(visit.patient_id))
+        undone = visits.undone_steps(call.session, visit)
+        for item in items:
+            reply.status_events.append(VISIT_STATUS_EVENT.message(item))
+            reply.status_events[-1].undone = item.sequence in undone
+        return reply
+
+    @query
+    def ListVisitQueue(self, request: pb.ListVisitQueueRequest, call: Call) -> pb.ListVisitQueueResponse:
+        places = queue.places(call.session, request)
+        entries = [
+            visit_pb2.QueueEntry(
+                visit=VISIT.message(place.visit),
+                position=place.position,
+                waited_minutes=place.waited_minutes,
+                estimated_wait_minutes=place.estimated_wait_minutes,
+            )
+            for place in places
+        ]
+        return pb.ListVisitQueueResponse(entries=entries, as_of_time=instant(clock.now(call.session)))
+
+    @query
+    def GetWaitTimes(self, request: pb.GetWaitTimesRequest, call: Call) -> pb.GetWaitTimesResponse:
+        rows = wait_times.rows(call.session, request)
+        return pb.GetWaitTimesResponse(rows=rows, as_of_time=instant(clock.now(call.session)))

@@ -37,6 +37,12 @@ VISIT: Table = {
     "leave": Transition(WAITING, "left"),
 }
 
+# What happens to an appointment when a step of its visit is taken back; nobody calls these by name.
+BACK: Table = {
+    "awaitAgain": Transition(("arrived",), "booked"),
+    "goOn": Transition(("completed",), "arrived"),
+}
+
 
 def allowed_verbs(table: Table, state: str) -> list[str]:
     """Return the verbs that a state allows."""

@@ -6,12 +6,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, Uuid, column, func
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Uuid, column, func
 from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from praxis.patients.v1 import patient_pb2
-from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2, resource_pb2, template_pb2, visit_pb2
+from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2, resource_pb2, template_pb2
 from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis.database import (
     Aggregate,
@@ -45,10 +45,9 @@ def _enums(enum: Any) -> ARRAY[int]:
 
 BLOCK_KINDS = _words(template_pb2.BlockKind)
 APPOINTMENT_STATES = _words(appointment_pb2.AppointmentState)
-VISIT_STATES = _words(visit_pb2.VisitState)
 
 
-def _refers(column: str, table: str) -> ForeignKeyConstraint:
+def refers(column: str, table: str) -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["tenant_id", column], [f"{table}.tenant_id", f"{table}.id"])
 
 
@@ -96,8 +95,8 @@ class Resource(Aggregate, Base):
 
     __tablename__ = "resources"
     __table_args__ = (
-        _refers("location_id", "location_copies"),
-        _refers("practitioner_id", "practitioner_copies"),
+        refers("location_id", "location_copies"),
+        refers("practitioner_id", "practitioner_copies"),
         Index("ix_resources_location", "tenant_id", "location_id", "kind"),
         CheckConstraint("capacity >= 1", name="capacity"),
     )
@@ -151,7 +150,7 @@ class Template(Aggregate, Base):
 
     __tablename__ = "templates"
     __table_args__ = (
-        _refers("resource_id", "resources"),
+        refers("resource_id", "resources"),
         ExcludeConstraint(
             ("tenant_id", "="),
             ("resource_id", "="),
@@ -190,8 +189,8 @@ class Closure(Aggregate, Base):
 
     __tablename__ = "closures"
     __table_args__ = (
-        _refers("location_id", "location_copies"),
-        _refers("resource_id", "resources"),
+        refers("location_id", "location_copies"),
+        refers("resource_id", "resources"),
         Index("ix_closures_location", "tenant_id", "location_id", "end_time"),
     )
 
@@ -208,8 +207,8 @@ class Reservation(Tenanted, Base):
 
     __tablename__ = "reservations"
     __table_args__ = (
-        _refers("appointment_id", "appointments"),
-        _refers("resource_id", "resources"),
+        refers("appointment_id", "appointments"),
+        refers("resource_id", "resources"),
         Index("ix_reservations_appointment", "tenant_id", "appointment_id"),
         ExcludeConstraint(
             ("tenant_id", "="), ("resource_id", "="), ("lane", "="), ("during", "&&"),
@@ -231,9 +230,9 @@ class Appointment(Aggregate, Base):
 
     __tablename__ = "appointments"
     __table_args__ = (
-        _refers("patient_id", "patient_copies"),
-        _refers("appointment_type_id", "appointment_types"),
-        _refers("location_id", "location_copies"),
+        refers("patient_id", "patient_copies"),
+        refers("appointment_type_id", "appointment_types"),
+        refers("location_id", "location_copies"),
         Index("ix_appointments_date", "tenant_id", "local_date", "location_id"),
         Index("ix_appointments_patient", "tenant_id", "patient_id", "start_time"),
         Index("ix_appointments_untold", "tenant_id", postgresql_where=column("told_version") < column("version")),
@@ -286,51 +285,14 @@ class Appointment(Aggregate, Base):
 
     def go(self, verb: str) -> None:
         """Change the state by a verb, or refuse."""
-        self.state = _next_state("appointment", self.state, verb, APPOINTMENT_STATES, lifecycle.APPOINTMENT)
+        self.state = next_state("appointment", self.state, verb, APPOINTMENT_STATES, lifecycle.APPOINTMENT)
+
+    def go_back(self, verb: str) -> None:
+        """Change the state because a step of the visit was taken back."""
+        self.state = next_state("appointment", self.state, verb, APPOINTMENT_STATES, lifecycle.BACK)
 
 
-class Visit(Aggregate, Base):
-    """One stay of a patient in the practice."""
-
-    __tablename__ = "visits"
-    __table_args__ = (
-        _refers("patient_id", "patient_copies"),
-        _refers("appointment_id", "appointments"),
-        _refers("location_id", "location_copies"),
-        _refers("appointment_type_id", "appointment_types"),
-        _refers("room_id", "resources"),
-        Index("ix_visits_date", "tenant_id", "local_date", "location_id"),
-        Index("ix_visits_patient", "tenant_id", "patient_id", "arrive_time"),
-        Index("uq_visits_appointment", "tenant_id", "appointment_id", unique=True),
-    )
-
-    appointment_id: Mapped[UUID | None]
-    patient_id: Mapped[UUID] = mapped_column(info={"patient": True})
-    location_id: Mapped[UUID]
-    practitioner_id: Mapped[UUID | None]
-    appointment_type_id: Mapped[UUID | None]
-    walk_in: Mapped[bool]
-    state: Mapped[int] = enum_column(visit_pb2.VisitState)
-    room_id: Mapped[UUID | None]
-    local_date: Mapped[date]
-    scheduled_time: Mapped[datetime | None]
-    arrive_time: Mapped[datetime]
-    room_time: Mapped[datetime | None]
-    tech_start_time: Mapped[datetime | None]
-    clinician_start_time: Mapped[datetime | None]
-    ready_time: Mapped[datetime | None]
-    complete_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    leave_time: Mapped[datetime | None]
-    reason: Mapped[str]
-    patient: Mapped[PatientCopy] = relationship(viewonly=True, lazy="selectin")
-    room: Mapped[Resource | None] = relationship(viewonly=True, lazy="selectin")
-
-    def go(self, verb: str) -> None:
-        """Change the state by a verb, or refuse."""
-        self.state = _next_state("visit", self.state, verb, VISIT_STATES, lifecycle.VISIT)
-
-
-def _next_state(resource: str, state: int, verb: str, words: dict[int, str], table: lifecycle.Table) -> int:
+def next_state(resource: str, state: int, verb: str, words: dict[int, str], table: lifecycle.Table) -> int:
     word = words[state]
     if word not in table[verb].sources:
         allowed = ", ".join(lifecycle.allowed_verbs(table, word)) or "nothing"

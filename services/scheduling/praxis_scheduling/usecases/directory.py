@@ -14,7 +14,8 @@ from praxis_chassis.context import context_of
 from praxis_chassis.database import uuid_of
 from praxis_chassis.errors import DomainError
 from praxis_chassis.mapping import read_date
-from praxis_scheduling.store.models import Appointment, LocationCopy, PatientCopy, PractitionerCopy, Visit
+from praxis_scheduling.store.flow import Visit, VisitStatusEvent
+from praxis_scheduling.store.models import Appointment, LocationCopy, PatientCopy, PractitionerCopy
 from praxis_scheduling.usecases import contacts
 
 C = TypeVar("C", PatientCopy, LocationCopy, PractitionerCopy)
@@ -84,6 +85,8 @@ def erase_patient(session: Session, identifier: str) -> None:
     copy.kind = copy.kind or appointment_type_pb2.PATIENT_KIND_UNSPECIFIED
     session.flush()
     session.execute(update(Visit).where(Visit.patient_id == copy.id).values(reason=""))
+    visits = select(Visit.id).where(Visit.patient_id == copy.id)
+    session.execute(update(VisitStatusEvent).where(VisitStatusEvent.visit_id.in_(visits)).values(reason=""))
     blank = {"reason": "", "notes": "", "override_reason": ""}
     session.execute(update(Appointment).where(Appointment.patient_id == copy.id).values(blank))
     contacts.erase_patient(session, copy.id)
