@@ -177,9 +177,13 @@ def test_an_animal_is_insured_through_its_owner(house: House) -> None:
 
 def canary(house: House) -> patient_pb2.Patient:
     patient = house.human(
-        CANARY, CANARY, government_id="987-65-4321", phone="312 555 0111", birth_date="1901-02-03"
-    ).patient
+        CANARY, CANARY, government_id="987-65-4321", phone="312 555 0111", birth_date="1901-02-03",
+        preferred_name=CANARY, pronouns=CANARY, gender=CANARY, sexual_orientation=CANARY, employer=CANARY,
+    ).patient  # fmt: skip
     house.cover(patient, member_id=CANARY)
+    house.call("TransferPatient", pb.TransferPatientRequest(id=patient.id, transferred_to=CANARY))
+    house.weigh(patient, "70", note=CANARY)
+    house.call("ReactivatePatient", pb.ReactivatePatientRequest(id=patient.id))
     house.call("DeactivatePatient", pb.DeactivatePatientRequest(id=patient.id), key="k")
     return house.call("ReactivatePatient", pb.ReactivatePatientRequest(id=patient.id))
 
@@ -205,7 +209,12 @@ def _readable(session: Any, table: str) -> bool:
 def test_an_erased_person_leaves_no_trace(house: House) -> None:
     patient = canary(house)
     needles = (CANARY, "5550111", "1901-02-03")
-    assert {"patients: Xylophanes", "coverages: Xylophanes", "patient_keys: 1901-02-03"} <= set(traces(house, *needles))
+    assert {
+        "patients: Xylophanes",
+        "coverages: Xylophanes",
+        "patient_keys: 1901-02-03",
+        "measurements: Xylophanes",
+    } <= set(traces(house, *needles))
     erased = house.call("ErasePatient", pb.ErasePatientRequest(id=patient.id, reason="asked for it"))
     assert erased.state == patient_pb2.PATIENT_STATE_ERASED
     assert (erased.chart_number, erased.display_name, erased.WhichOneof("profile")) == ("1001", "", None)

@@ -8,6 +8,8 @@ from typing import Any
 from praxis.patients.v1 import (
     coverage_pb2,
     coverage_service_pb2,
+    measurement_pb2,
+    measurement_service_pb2,
     party_pb2,
     party_service_pb2,
     patient_pb2,
@@ -66,6 +68,13 @@ class House:
         """Return the names of the patients that a query finds."""
         request = patient_service_pb2.ListPatientsRequest(query=query, **filters)
         return [patient.display_name for patient in self.call("ListPatients", request).patients]
+
+    def weigh(
+        self, patient: patient_pb2.Patient, value: str, unit: Any = measurement_pb2.MEASUREMENT_UNIT_KG, **fields: Any
+    ) -> measurement_pb2.Measurement:
+        fields.setdefault("kind", measurement_pb2.MEASUREMENT_KIND_WEIGHT)
+        measured = measurement_pb2.Measurement(patient_id=patient.id, value=value, unit=unit, **fields)
+        return self.call("CreateMeasurement", measurement_service_pb2.CreateMeasurementRequest(measurement=measured))
 
     def cover(self, patient: patient_pb2.Patient, rank: int = 1, **fields: Any) -> coverage_pb2.Coverage:
         values = {

@@ -9,6 +9,7 @@ from praxis_chassis.service import Service
 from praxis_patients.api.contact_preferences_service import ContactPreferencesService
 from praxis_patients.api.coverage_service import CoverageService
 from praxis_patients.api.directory_service import DirectoryService
+from praxis_patients.api.measurement_service import MeasurementService
 from praxis_patients.api.party_service import PartyService
 from praxis_patients.api.patient_service import PatientService
 from praxis_patients.api.task_service import PatientTaskService
@@ -26,6 +27,7 @@ service = Service(
         ContactPreferencesService(),
         PatientService(),
         PatientTaskService(),
+        MeasurementService(),
         CoverageService(),
     ],
     metadata=Base.metadata,

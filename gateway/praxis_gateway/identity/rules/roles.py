@@ -14,6 +14,7 @@ _REGISTER = (
     "patients.parties.write",
     "patients.responsibilities.write",
     "patients.coverages.write",
+    "patients.measurements.write",
 )
 _CALENDAR = (
     "scheduling.appointments.*",
@@ -64,6 +65,7 @@ BUILT_IN: Mapping[str, BuiltInRole] = {
             "Nurse or technician",
             (
                 "patients.*.read",
+                "patients.measurements.write",
                 "scheduling.*.read",
                 "billing.catalog_items.read",
                 "billing.encounters.read",

@@ -28,7 +28,7 @@ class PatientService:
 
     @command
     def UpdatePatient(self, request: pb.UpdatePatientRequest, call: Call) -> patient_pb2.Patient:
-        return PATIENT.message(patients.update(call.session, request))
+        return patients.update(call.session, request)
 
     @command
     def ChangeResponsibilities(self, request: pb.ChangeResponsibilitiesRequest, call: Call) -> patient_pb2.Patient:

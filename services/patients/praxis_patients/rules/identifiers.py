@@ -51,6 +51,17 @@ def _iso_problem(number: str) -> MicrochipProblem | None:
     return MicrochipProblem.RANGE if int(number[3:]) > _LARGEST_ANIMAL_NUMBER else None
 
 
+def cdc_code_is_valid(code: str) -> bool:
+    """Tell whether a code of a race or an ethnicity carries the right check digit (Luhn), or is not known."""
+    if code in {"UNK", "ASKU"}:
+        return True
+    if not re.fullmatch(r"[0-9]{4}-[0-9]", code):
+        return False
+    digits = [int(digit) for digit in reversed(code.replace("-", ""))]
+    doubled = [digit * (1 + position % 2) for position, digit in enumerate(digits)]
+    return sum(value // 10 + value % 10 for value in doubled) % 10 == 0
+
+
 def government_id(text: str, country_code: str) -> str | None:
     """Return the number without separators, or nothing when it cannot be one of the country."""
     number = re.sub(r"[^0-9A-Z]", "", text.upper())

@@ -5,9 +5,18 @@ from __future__ import annotations
 from sqlalchemy import Text, cast, func, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 
-from praxis.patients.v1 import coverage_pb2, party_pb2, patient_pb2, practice_pb2, practitioner_pb2, task_pb2
+from praxis.patients.v1 import (
+    coverage_pb2,
+    measurement_pb2,
+    party_pb2,
+    patient_pb2,
+    practice_pb2,
+    practitioner_pb2,
+    task_pb2,
+)
 from praxis_chassis.mapping import Mapping, Special
 from praxis_chassis.reading import Children, Reading
+from praxis_patients.store.measurements import Measurement
 from praxis_patients.store.models import (
     Coverage,
     Location,
@@ -73,6 +82,7 @@ PATIENT = Mapping(
         "human": Special(read=_human, write=_set_human),
         "external_refs": Special(read=_references, write=Patient.set_references),
         "responsibilities": Special(read=_responsibilities),
+        "warnings": Special(read=None),
     },
 )
 PATIENT_READING = Reading(
@@ -98,5 +108,10 @@ PATIENT_READING = Reading(
         ),
     },
 )  # fmt: skip
+MEASUREMENT = Mapping(
+    Measurement,
+    measurement_pb2.Measurement,
+    read_only={"kilograms", "pounds", "recorded_by", "replaces_id", "replaced_by_id"},
+)
 TASK = Mapping(PatientTask, task_pb2.PatientTask, read_only={"state", "close_time", "closed_by"})
 COVERAGE = Mapping(Coverage, coverage_pb2.Coverage, read_only={"state"})

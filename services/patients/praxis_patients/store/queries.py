@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import patient_pb2
@@ -81,6 +83,21 @@ def candidates(session: Session, patient_id: UUID, blocks: Iterable[str]) -> Seq
     return session.scalars(query.order_by(Patient.id).limit(MOST_CANDIDATES)).all()
 
 
+def others_with_chips(session: Session, patient_id: UUID, chips: Iterable[str]) -> list[tuple[str, Patient]]:
+    """Return the other patients that have one of the microchips, with that microchip."""
+    query = (
+        select(PatientKey.value, Patient)
+        .join(Patient, and_(Patient.tenant_id == PatientKey.tenant_id, Patient.id == PatientKey.patient_id))
+        .where(
+            PatientKey.purpose == Purpose.MICROCHIP.value,
+            PatientKey.value.in_(list(chips)),
+            PatientKey.patient_id != patient_id,
+            Patient.state.not_in(HIDDEN),
+        )
+    )
+    return [(value, patient) for value, patient in session.execute(query.order_by(PatientKey.value, Patient.id))]
+
+
 def patients_of_party(session: Session, party_id: UUID) -> Sequence[Patient]:
     """Return the patients that a party answers for, at any time, and that can still change."""
     query = select(Patient).where(answered_by(party_id), Patient.state.not_in(HIDDEN))
@@ -95,8 +112,16 @@ def coverages_of(session: Session, patient_id: UUID) -> Sequence[Coverage]:
     return session.scalars(select(Coverage).where(Coverage.patient_id == patient_id).order_by(Coverage.rank)).all()
 
 
+_PROFILES = (Patient.animal, Patient.animal_group)
+
+
+def _kept_at(profile: Any, party_id: UUID) -> ColumnElement[bool]:
+    kept: ColumnElement[bool] = type_coerce(profile, JSONB)["kept_at_party_id"].astext == str(party_id)
+    return kept
+
+
 def party_serves_others(session: Session, party_id: UUID, patient_id: UUID) -> bool:
-    """Tell whether a party answers for, insures or is another patient than this one."""
+    """Tell whether a party answers for, insures, keeps or is another patient than this one."""
     open_patients = Patient.state != patient_pb2.PATIENT_STATE_ERASED
     others = [
         exists().where(
@@ -112,5 +137,6 @@ def party_serves_others(session: Session, party_id: UUID, patient_id: UUID) -> b
             open_patients,
         ),
         exists().where(Patient.party_id == party_id, Patient.id != patient_id, open_patients),
+        exists().where(or_(*(_kept_at(column, party_id) for column in _PROFILES)), Patient.id != patient_id),
     ]
     return bool(session.execute(select(or_(*others))).scalar())

@@ -12,6 +12,7 @@ from praxis.type.v1 import type_pb2
 from praxis_chassis import clock
 from praxis_chassis.context import context_of
 from praxis_chassis.errors import DomainError, Violation, invalid, refuse
+from praxis_chassis.mapping import read_date
 from praxis_patients.rules import phones
 from praxis_patients.store import queries
 
@@ -64,8 +65,25 @@ def telecoms(session: Session, given: Iterable[type_pb2.Telecom], path: str) -> 
     for index, item in enumerate(given):
         where = f"{path}[{index}].value"
         value = phone(session, item.value, where) if item.system in _NUMBERS else _mail(item.value, where)
-        kept.append(type_pb2.Telecom(system=item.system, value=value, preferred=item.preferred))
+        check_dates(item.from_date, item.to_date, f"{path}[{index}]")
+        telecom = type_pb2.Telecom()
+        telecom.CopyFrom(item)
+        telecom.value = value
+        kept.append(telecom)
     return kept
+
+
+def check_dates(from_text: str, to_text: str, path: str, prefix: str = "") -> None:
+    """Refuse days that are no days, and an end that does not come after its beginning."""
+    first = read_date(from_text, f"{path}.{prefix}from_date")
+    last = read_date(to_text, f"{path}.{prefix}to_date")
+    if first is not None and last is not None and last <= first:
+        raise invalid(f"{path}.{prefix}to_date", "DATES_REVERSED")
+
+
+def check_addresses(given: Iterable[type_pb2.Address], path: str) -> None:
+    for index, item in enumerate(given):
+        check_dates(item.from_date, item.to_date, f"{path}[{index}]")
 
 
 def _mail(text: str, path: str) -> str:

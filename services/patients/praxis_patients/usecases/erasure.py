@@ -15,7 +15,7 @@ from praxis_chassis.events import record
 from praxis_patients.rules.lifecycle import Change
 from praxis_patients.store import queries
 from praxis_patients.store.models import Party, Patient
-from praxis_patients.usecases import contact_preferences, keys
+from praxis_patients.usecases import contact_preferences, keys, measurements
 from praxis_patients.usecases.states import state_after
 
 
@@ -32,6 +32,7 @@ def erase(session: Session, request: pb.ErasePatientRequest) -> Patient:
         record(session, happened.CoverageErased, coverage, coverage_id=coverage.id, patient_id=patient.id)
     patient.blank()
     keys.forget_patient(session, patient)
+    measurements.forget(session, patient)
     record(session, happened.PatientErased, patient, patient_id=patient.id)
     for party_id in sorted(parties):
         _erase_party(session, party_id, patient.id)

@@ -105,6 +105,7 @@ def _publish(session: Session, party: Party, but: UUID | None = None) -> None:
 
 def _settle(session: Session, party: Party) -> None:
     party.telecoms = contacts.telecoms(session, party.telecoms, "party.telecoms")
+    contacts.check_addresses(party.addresses, "party.addresses")
     if party.person is not None:
         contacts.check_birth_date(session, party.person.birth_date, "party.person.birth_date")
         name = party.person.name

@@ -19,7 +19,7 @@ from praxis_patients.rules import matching, search
 from praxis_patients.store import queries
 from praxis_patients.store.mappings import PATIENT
 from praxis_patients.store.models import Patient
-from praxis_patients.usecases import contacts, keys, parties, profiles, responsibilities
+from praxis_patients.usecases import contacts, keys, measurements, parties, profiles, responsibilities
 from praxis_patients.usecases.states import open_patient
 
 _FIRST_CHART_NUMBER = 1001
@@ -39,24 +39,30 @@ def register(session: Session, request: pb.RegisterPatientRequest) -> pb.Registe
     responsibilities.register(session, patient, said.responsibilities)
     record(session, happened.PatientRegistered, patient)
     keys.index_patient(session, patient)
+    measurements.note_head_count(session, patient)
+    warnings += profiles.shared_chips(session, patient)
     return pb.RegisterPatientResponse(
         patient=PATIENT.message(patient), possible_duplicates=_duplicates(session, patient), warnings=warnings
     )
 
 
-def update(session: Session, request: pb.UpdatePatientRequest) -> Patient:
+def update(session: Session, request: pb.UpdatePatientRequest) -> patient_pb2.Patient:
+    """Change a record; what should be looked at stands in the reply only."""
     patient = open_patient(session, request.patient.id, request.patient.etag)
     kind, paths = patient.kind, list(request.update_mask.paths)
     _refuse_fixed(patient, request.patient, paths)
     PATIENT.apply(patient, request.patient, paths)
     if patient.kind != kind:
         raise DomainError(errors_pb2.ERROR_REASON_PROFILE_FIXED, kind=kind)
-    profiles.settle(session, patient, request.patient)
+    warnings = profiles.settle(session, patient, request.patient)
     _check_references(session, patient)
     record(session, happened.PatientUpdated, patient, previous_state=patient.state)
     parties.refresh_own_party(session, patient)
     keys.index_patient(session, patient)
-    return patient
+    measurements.note_head_count(session, patient)
+    changed = PATIENT.message(patient)
+    changed.warnings.extend([*warnings, *profiles.shared_chips(session, patient)])
+    return changed
 
 
 def found(session: Session, request: pb.ListPatientsRequest) -> Select[Any]:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import patient_pb2
 from praxis.type.v1 import type_pb2
+from praxis_chassis.context import context_of
 from praxis_chassis.database import uuid_of
 from praxis_chassis.errors import Violation, invalid
 from praxis_chassis.sealing import seal
 from praxis_patients.rules import identifiers, names
+from praxis_patients.store import queries
 from praxis_patients.store.models import Patient
 from praxis_patients.usecases import contacts, keys, species
 from praxis_patients.usecases.directory import display_name
 from praxis_patients.usecases.parties import open_party
+
+# Which sexes neither of the parents can have.
+_PARENTS = {
+    "sire_id": {patient_pb2.ANIMAL_SEX_FEMALE, patient_pb2.ANIMAL_SEX_FEMALE_SPAYED},
+    "dam_id": {patient_pb2.ANIMAL_SEX_MALE, patient_pb2.ANIMAL_SEX_MALE_NEUTERED},
+}
 
 
 def settle(session: Session, patient: Patient, said: patient_pb2.Patient) -> list[type_pb2.Warning]:
@@ -40,6 +49,8 @@ def _settle_human(session: Session, patient: Patient, said: patient_pb2.HumanPro
     human = patient_pb2.HumanProfile()
     human.CopyFrom(patient.human or patient_pb2.HumanProfile())
     contacts.check_birth_date(session, human.birth_date, "patient.human.birth_date")
+    contacts.check_addresses(human.addresses, "patient.human.addresses")
+    _check_codes(human)
     settled = contacts.telecoms(session, human.telecoms, "patient.human.telecoms")
     del human.telecoms[:]
     human.telecoms.extend(settled)
@@ -50,6 +61,19 @@ def _settle_human(session: Session, patient: Patient, said: patient_pb2.HumanPro
         raise invalid("patient.human.name", "NAME_REQUIRED")
     if said.government_id:
         _seal_government_id(session, patient, said.government_id)
+
+
+def _check_codes(human: patient_pb2.HumanProfile) -> None:
+    """Refuse codes of races and ethnicities whose check digit is wrong."""
+    lists = {"race_codes": human.race_codes, "ethnicity_codes": human.ethnicity_codes}
+    contacts.refuse_all(
+        [
+            Violation(f"patient.human.{name}[{index}]", "CDC_CODE_INVALID", {"code": code})
+            for name, given in lists.items()
+            for index, code in enumerate(given)
+            if not identifiers.cdc_code_is_valid(code)
+        ]
+    )
 
 
 def _seal_government_id(session: Session, patient: Patient, text: str) -> None:
@@ -70,7 +94,10 @@ def _settle_animal(session: Session, patient: Patient, said: patient_pb2.AnimalP
         if chip.problem
     ]
     contacts.refuse_all(wrong)
+    contacts.check_dates(said.rabies_tag_from_date, said.rabies_tag_to_date, "patient.animal", "rabies_tag_")
     _check_keeper(session, said.kept_at_party_id, "patient.animal.kept_at_party_id")
+    for name, sexes in _PARENTS.items():
+        _check_parent(session, patient, said, name, sexes)
     animal = patient_pb2.AnimalProfile()
     animal.CopyFrom(said)
     del animal.microchips[:]
@@ -84,6 +111,33 @@ def _settle_group(session: Session, patient: Patient, said: patient_pb2.AnimalGr
     _check_keeper(session, said.kept_at_party_id, "patient.animal_group.kept_at_party_id")
     contacts.refuse_all(species.violations(said.species_code, list(said.breed_codes), "patient.animal_group"))
     _name_animal(patient, said.name, "patient.animal_group.name")
+
+
+def _check_parent(
+    session: Session, patient: Patient, said: patient_pb2.AnimalProfile, name: str, sexes: Collection[int]
+) -> None:
+    """Refuse a sire or a dam that is no animal of the practice, of another species or sex, or born later."""
+    path, text = f"patient.animal.{name}", getattr(said, name)
+    if not text:
+        return
+    found = session.get(Patient, (context_of(session).tenant, uuid_of(text, path)))
+    if found is None or found.animal is None or found.id == patient.id:
+        raise invalid(path, "PARENT_UNKNOWN")
+    parent = found.animal
+    younger = bool(said.birth_date and parent.birth_date) and parent.birth_date >= said.birth_date
+    if parent.species_code != said.species_code or parent.sex in sexes or younger:
+        raise invalid(path, "PARENT_IMPOSSIBLE", chart_number=found.chart_number)
+
+
+def shared_chips(session: Session, patient: Patient) -> list[type_pb2.Warning]:
+    """Return which other patients have a microchip of this one, because no two animals do."""
+    chips = list(patient.animal.microchips) if patient.animal is not None else []
+    return [
+        contacts.warning(
+            session, "POSSIBLE_DUPLICATE", number=chip, chart_number=other.chart_number, patient_id=str(other.id)
+        )
+        for chip, other in queries.others_with_chips(session, patient.id, chips)
+    ]
 
 
 def _check_keeper(session: Session, party_id: str, path: str) -> None:

@@ -52,7 +52,7 @@ def transfer(session: Session, request: pb.TransferPatientRequest) -> Patient:
     day = read_date(request.transferred_date, "transferred_date") or today
     if day > today:
         raise invalid("transferred_date", "TRANSFERRED_DATE_IN_FUTURE", date=day)
-    if (born := _birth_date(patient)) and day < born:
+    if (born := birth_date(patient)) and day < born:
         raise invalid("transferred_date", "TRANSFERRED_BEFORE_BIRTH", date=day)
     patient.transferred_date, patient.transferred_to = day, request.transferred_to
     return _move(session, patient, Change.TRANSFER)
@@ -64,7 +64,7 @@ def mark_deceased(session: Session, request: pb.MarkPatientDeceasedRequest) -> P
     day = read_date(request.deceased_date, "deceased_date") or today
     if day > today:
         raise invalid("deceased_date", "DECEASED_DATE_IN_FUTURE", date=day)
-    if (born := _birth_date(patient)) and day < born:
+    if (born := birth_date(patient)) and day < born:
         raise invalid("deceased_date", "DECEASED_BEFORE_BIRTH", date=day)
     patient.deceased_date = day
     if request.statements == pb.STATEMENT_RULE_HOLD or (not request.statements and patient.human is not None):
@@ -96,6 +96,6 @@ def state_after(patient: Patient, change: Change) -> int:
     return _NUMBERS[after]
 
 
-def _birth_date(patient: Patient) -> date | None:
+def birth_date(patient: Patient) -> date | None:
     profile = patient.human or patient.animal
     return date.fromisoformat(profile.birth_date) if profile is not None and profile.birth_date else None
