@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from praxis_scheduling.rules.availability import EXTRA_LANE, Availability, Need, Rule, lane_count, openness
+from praxis_scheduling.rules.availability import EXTRA_LANE, Availability, Guest, Need, Rule, lane_count, openness
 from praxis_scheduling.rules.grid import Grid, minutes_of
 from praxis_scheduling.rules.hours import BlockKind, Span
-from praxis_scheduling.rules.slots import Role, free_times
+from praxis_scheduling.rules.slots import FreeTime, Seats, chunked, free_times, starts_of
+from praxis_scheduling.rules.teams import Part, seated
 
 START = datetime(2026, 3, 9, 8, tzinfo=UTC)
 LENGTH = 120
 GRID = Grid.around(START, START + timedelta(minutes=LENGTH))
 MINE, OTHER = UUID(int=1), UUID(int=2)
+NOW = START - timedelta(hours=3)
+GUEST = Guest(MINE, frozenset({"vip"}), NOW)
 
 RANGES = st.tuples(st.integers(0, LENGTH - 1), st.integers(1, 60)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 NEEDS = st.builds(Need, st.integers(5, 30), st.integers(0, 10), st.integers(0, 10))
@@ -32,7 +36,9 @@ def blocks(draw: st.DrawFn) -> Span:
     start, end = draw(RANGES)
     kind = draw(st.sampled_from(BlockKind))
     allowed = draw(st.sampled_from([frozenset(), frozenset({MINE}), frozenset({OTHER})]))
-    return Span(at(start), at(end), kind, draw(st.integers(1, 3)) if kind is BlockKind.WAVE else 0, allowed)
+    wave_size = draw(st.integers(1, 3)) if kind is BlockKind.WAVE else 0
+    tags = draw(st.sampled_from([frozenset({"vip"}), frozenset({"other"})]))
+    return Span(at(start), at(end), kind, wave_size, allowed, tags, draw(st.sampled_from([0, 2, 4])))
 
 
 def naive_rules(
@@ -53,6 +59,8 @@ def naive_rules(
             found.add(Rule.OUTSIDE_HOURS)
         elif kind is BlockKind.HOLD:
             found.add(Rule.BLOCK_HELD)
+        elif kind is BlockKind.RESERVED:
+            found.add(Rule.BLOCK_RESERVED)
         elif not allowed:
             found.add(Rule.TYPE_NOT_ALLOWED)
         elif kind is BlockKind.WAVE and not in_wave:
@@ -66,19 +74,28 @@ def naive_rules(
 
 def _kind(spans: list[Span], minute: int) -> tuple[BlockKind | None, bool]:
     """Return the winning block kind of a minute, and whether the type is allowed in one of that kind."""
-    here = [span for span in spans if span.start <= at(minute) < span.end]
-    for kinds in ((BlockKind.ADMIN, BlockKind.BREAK), (BlockKind.HOLD,), (BlockKind.WAVE,), (BlockKind.OPEN,)):
-        matching = [span for span in here if span.kind in kinds]
+    here = [(_seen(span), span) for span in spans if span.start <= at(minute) < span.end]
+    order = (BlockKind.HOLD, BlockKind.RESERVED, BlockKind.WAVE, BlockKind.OPEN)
+    for kinds in ((BlockKind.ADMIN, BlockKind.BREAK), *((kind,) for kind in order)):
+        matching = [(kind, span) for kind, span in here if kind in kinds]
         if matching:
-            return matching[0].kind, any(span.allows(MINE) for span in matching)
+            return matching[0][0], any(span.allows(MINE) for _, span in matching)
     return None, False
+
+
+def _seen(span: Span) -> BlockKind:
+    """Return what a block is for the guest: one of theirs, or a released one, is open."""
+    if span.kind is not BlockKind.RESERVED:
+        return span.kind
+    released = span.release_hours and span.start - timedelta(hours=span.release_hours) <= NOW
+    return BlockKind.OPEN if "vip" in span.tags or released else BlockKind.RESERVED
 
 
 def built(
     spans: list[Span], closures: list[tuple[int, int]], busy: dict[int, list[tuple[int, int]]], lanes: int
 ) -> Availability:
     masks = {lane: GRID.union((at(a), at(b)) for a, b in ranges) for lane, ranges in busy.items()}
-    return Availability(openness(GRID, spans, [(at(a), at(b)) for a, b in closures], MINE), masks, lanes)
+    return Availability(openness(GRID, spans, [(at(a), at(b)) for a, b in closures], GUEST), masks, lanes)
 
 
 @settings(max_examples=150)
@@ -114,6 +131,13 @@ def test_a_lane_that_is_given_is_free(
             assert all(b <= first or a >= last for a, b in busy.get(given_lane, []))
 
 
+def search(seats: list[Seats], calendar: dict[UUID, Availability], wanted: int) -> list[FreeTime]:
+    starts = [
+        {key: chunked(starts_of(calendar[key], group.part), LENGTH) for key in group.candidates} for group in seats
+    ]
+    return list(free_times(seats, starts, chunked(wanted, LENGTH)))
+
+
 @settings(max_examples=60)
 @given(
     busy=st.lists(st.lists(RANGES, max_size=3), min_size=4, max_size=4),
@@ -124,14 +148,13 @@ def test_teams_are_complete_and_free_and_no_time_is_missed(
     busy: list[list[tuple[int, int]]], counts: tuple[int, int], need: Need
 ) -> None:
     keys = [UUID(int=number) for number in range(4)]
-    whole = openness(GRID, None, [], MINE)
+    whole = openness(GRID, None, [], GUEST)
     calendar = {
         key: Availability(whole, {0: GRID.union((at(a), at(b)) for a, b in ranges)}, 1)
         for key, ranges in zip(keys, busy, strict=True)
     }
-    roles = [Role(counts[0], keys[:2]), Role(counts[1], keys[2:])]
-    wanted = GRID.mask(20, LENGTH - 40)
-    found = list(free_times(GRID, roles, calendar, need, wanted))
+    seats = [Seats(count, found, Part(0, need)) for count, found in zip(counts, (keys[:2], keys[2:]), strict=True)]
+    found = search(seats, calendar, GRID.mask(20, LENGTH - 40))
     assert [time.minute for time in found] == sorted(time.minute for time in found)
     free = {key: set(minutes_of(calendar[key].starts(need))) for key in keys}
     for time in found:
@@ -139,7 +162,7 @@ def test_teams_are_complete_and_free_and_no_time_is_missed(
         assert all(time.minute in free[key] for key in time.team)
     offered = {(time.minute, time.team[0]) for time in found}
     for minute in range(20, LENGTH - 40):
-        enough = all(sum(minute in free[key] for key in role.candidates) >= role.count for role in roles)
+        enough = all(sum(minute in free[key] for key in group.candidates) >= group.count for group in seats)
         for leader in keys[:2]:
             assert ((minute, leader) in offered) == (enough and minute in free[leader])
 
@@ -149,3 +172,49 @@ def test_the_switch_opens_lanes_for_the_desk_and_for_types_that_allow_it() -> No
     assert lane_count(2, 1, switch=False, overbooking=True, desk=True) == 2
     assert lane_count(2, 1, switch=True, overbooking=False, desk=True) == 2
     assert lane_count(2, 1, switch=True, overbooking=True, desk=False) == 2
+
+
+@settings(max_examples=80)
+@given(
+    busy=st.lists(st.lists(RANGES, max_size=3), min_size=4, max_size=4),
+    wants=st.lists(st.tuples(st.sets(st.integers(0, 3), min_size=1), st.integers(0, 20)), min_size=1, max_size=3),
+    need=NEEDS,
+)
+def test_roles_of_parts_are_filled_by_different_people_whenever_that_can_be_done(
+    busy: list[list[tuple[int, int]]], wants: list[tuple[set[int], int]], need: Need
+) -> None:
+    """Roles overlap in who can take them and need them at other times; trying all arrangements finds the same times."""
+    keys = [UUID(int=number) for number in range(4)]
+    whole = openness(GRID, None, [], GUEST)
+    calendar = {
+        key: Availability(whole, {0: GRID.union((at(a), at(b)) for a, b in ranges)}, 1)
+        for key, ranges in zip(keys, busy, strict=True)
+    }
+    seats = [Seats(1, [keys[place] for place in sorted(who)], Part(offset, need)) for who, offset in wants]
+    found = search(seats, calendar, GRID.mask(20, LENGTH - 60))
+    for time in found:
+        assert len(set(time.team)) == len(seats)
+    free = [{key: set(minutes_of(starts_of(calendar[key], group.part))) for key in group.candidates} for group in seats]
+    expected = {
+        (minute, team[0])
+        for minute in range(20, LENGTH - 60)
+        for team in product(*(group.candidates for group in seats))
+        if len(set(team)) == len(team) and all(minute in of[key] for of, key in zip(free, team, strict=True))
+    }
+    assert {(time.minute, time.team[0]) for time in found} == expected
+
+
+@given(st.lists(st.lists(st.integers(0, 4), max_size=4, unique=True), max_size=5), st.data())
+def test_as_many_seats_are_filled_as_can_be(candidates: list[list[int]], data: st.DataObject) -> None:
+    found = seated(candidates)
+    assert all(key in candidates[seat] for seat, key in found.items())
+    assert len(set(found.values())) == len(found)
+    best = max(
+        len({key for key in team if key is not None})
+        for team in product(*([None, *keys] for keys in candidates))
+        if len({key for key in team if key is not None}) == sum(key is not None for key in team)
+    )
+    assert len(found) == best
+    if found:
+        seat = data.draw(st.sampled_from(sorted(found)))
+        assert found[seat] in seated(candidates, {seat: found[seat]}).values()

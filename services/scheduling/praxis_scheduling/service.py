@@ -14,6 +14,7 @@ from praxis_scheduling.api.communication_service import CommunicationService
 from praxis_scheduling.api.inbound_service import InboundService
 from praxis_scheduling.api.reminder_plan_service import ReminderPlanService
 from praxis_scheduling.api.resource_service import ResourceService
+from praxis_scheduling.api.template_exception_service import TemplateExceptionService
 from praxis_scheduling.api.template_service import TemplateService
 from praxis_scheduling.api.visit_service import VisitService
 from praxis_scheduling.settings import Settings
@@ -28,6 +29,7 @@ service = Service(
         ResourceService(),
         AppointmentTypeService(),
         TemplateService(),
+        TemplateExceptionService(),
         ClosureService(),
         AppointmentService(),
         VisitService(),
@@ -45,5 +47,6 @@ service = Service(
     constraints={
         "templates_never_overlap": errors_pb2.ERROR_REASON_TEMPLATE_OVERLAP,
         "uq_message_templates_name": errors_pb2.ERROR_REASON_TEMPLATE_EXISTS,
+        "uq_template_exceptions_date": errors_pb2.ERROR_REASON_EXCEPTION_TWICE,
     },
 )

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from praxis.scheduling.v1 import appointment_pb2, visit_pb2
 from praxis.scheduling.v1 import appointment_service_pb2 as pb
 from praxis_chassis.database import fetch
-from praxis_chassis.mapping import moment
 from praxis_chassis.rpc import Call, command, query
 from praxis_scheduling.api.dates import days_of
 from praxis_scheduling.api.mappings import APPOINTMENT, APPOINTMENT_READING, VISIT
 from praxis_scheduling.store.models import Appointment
-from praxis_scheduling.usecases import appointments, booking, slots, visits
-from praxis_scheduling.usecases.availability import active_type, wish_for
+from praxis_scheduling.usecases import appointments, booking, searching, slots, visits
 
 
 class AppointmentService:
@@ -21,18 +17,7 @@ class AppointmentService:
 
     @query
     def FindSlots(self, request: pb.FindSlotsRequest, call: Call) -> pb.FindSlotsResponse:
-        kind = active_type(call.session, request.appointment_type_id)
-        search = slots.Search(
-            wish=wish_for(kind, request.channel, request.duration_minutes),
-            start=moment(request.from_time) if request.HasField("from_time") else None,
-            until=moment(request.until_time) if request.HasField("until_time") else None,
-            locations=list(map(UUID, request.location_ids)),
-            resources=set(map(UUID, request.resource_ids)),
-            practitioners=set(map(UUID, request.practitioner_ids)),
-            step=request.step_minutes or slots.USUAL_STEP,
-            limit=request.limit or slots.USUAL_LIMIT,
-        )
-        return pb.FindSlotsResponse(slots=slots.find(call.session, search))
+        return pb.FindSlotsResponse(slots=slots.find(call.session, searching.search_for(call.session, request)))
 
     @query
     def GetAppointment(self, request: pb.GetAppointmentRequest, call: Call) -> appointment_pb2.Appointment:

@@ -29,11 +29,13 @@ from praxis_scheduling.store.models import (
     Reservation,
     Resource,
     Template,
+    TemplateException,
 )
 
 RESOURCE = Mapping(Resource, resource_pb2.Resource)
 APPOINTMENT_TYPE = Mapping(AppointmentType, appointment_type_pb2.AppointmentType)
 TEMPLATE = Mapping(Template, template_pb2.Template)
+TEMPLATE_EXCEPTION = Mapping(TemplateException, template_pb2.TemplateException)
 CLOSURE = Mapping(Closure, template_pb2.Closure)
 
 
@@ -66,6 +68,7 @@ APPOINTMENT = Mapping(
     read_only={
         "appointment_type_name", "state", "end_time", "local_date", "local_start", "time_zone", "practitioner_ids",
         "overridden", "overridden_rules", "override_by", "confirm_time", "cancellation", "visit_id",
+        "deposit_state",
     },
     special={
         "patient_name": Special(read=lambda appointment: appointment.patient.name),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from praxis_scheduling.rules.grid import Grid, runs
 from praxis_scheduling.rules.hours import BlockKind, Span
 
 EXTRA_LANE = 1000
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Rule(StrEnum):
@@ -20,8 +21,10 @@ class Rule(StrEnum):
     CLOSED = "closed"
     OUTSIDE_HOURS = "outside_hours"
     BLOCK_HELD = "block_held"
+    BLOCK_RESERVED = "block_reserved"
     TYPE_NOT_ALLOWED = "type_not_allowed"
     WAVE_START = "wave_start"
+    SKILL_MISSING = "skill_missing"
     LANES_FULL = "lanes_full"
 
 
@@ -49,6 +52,7 @@ class Openness:
     held: int = 0
     foreign: int = 0
     closed: int = 0
+    reserved: int = 0
     waves: Mapping[int, int] = field(default_factory=dict)
 
     def starts(self, duration: int) -> int:
@@ -61,40 +65,58 @@ class Openness:
         wanted = self.grid.mask(start, start + duration)
         usable = self.open | self.wave if start in self.waves else self.open
         missing = wanted & ~usable
-        outside = missing & ~(self.closed | self.held | self.foreign | self.wave)
+        outside = missing & ~(self.closed | self.held | self.reserved | self.foreign | self.wave)
         found = {
             Rule.CLOSED: missing & self.closed,
             Rule.OUTSIDE_HOURS: outside,
             Rule.BLOCK_HELD: missing & self.held,
+            Rule.BLOCK_RESERVED: missing & self.reserved,
             Rule.TYPE_NOT_ALLOWED: missing & self.foreign,
             Rule.WAVE_START: missing & self.wave,
         }
         return [rule for rule, minutes in found.items() if minutes]
 
 
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """For whom openness is read: the appointment type, the patient's tags, and the time at which it is asked."""
+
+    appointment_type: UUID
+    tags: frozenset[str] = frozenset()
+    now: datetime = NEVER
+
+
 def openness(
-    grid: Grid,
-    spans: Sequence[Span] | None,
-    closures: Iterable[tuple[datetime, datetime]],
-    appointment_type: UUID,
+    grid: Grid, spans: Sequence[Span] | None, closures: Iterable[tuple[datetime, datetime]], guest: Guest
 ) -> Openness:
-    """Read spans and closures for one appointment type; without any template (`None`) all time is open."""
+    """Read spans and closures for one guest; without any template (`None`) all time is open."""
     closed = grid.union(closures)
     if spans is None:
         return Openness(grid, open=grid.all & ~closed, closed=closed)
     blocked = _union(grid, spans, BlockKind.ADMIN, BlockKind.BREAK) | closed
     held = _union(grid, spans, BlockKind.HOLD) & ~blocked
-    mine = [span for span in spans if span.allows(appointment_type)]
-    wave = _union(grid, mine, BlockKind.WAVE) & ~blocked & ~held
-    any_wave = _union(grid, spans, BlockKind.WAVE) & ~blocked & ~held
-    opened = _union(grid, mine, BlockKind.OPEN) & ~blocked & ~held & ~any_wave
-    bookable = (any_wave | _union(grid, spans, BlockKind.OPEN)) & ~blocked & ~held
+    shut = blocked | held
+    spans = [_released(span, guest) for span in spans]
+    reserved = _union(grid, spans, BlockKind.RESERVED) & ~shut
+    mine = [span for span in spans if span.allows(guest.appointment_type)]
+    shut |= reserved
+    wave = _union(grid, mine, BlockKind.WAVE) & ~shut
+    any_wave = _union(grid, spans, BlockKind.WAVE) & ~shut
+    opened = _union(grid, mine, BlockKind.OPEN) & ~shut & ~any_wave
+    bookable = (any_wave | _union(grid, spans, BlockKind.OPEN)) & ~shut
     waves = {
         minute: span.wave_size
         for span in mine
         if span.kind is BlockKind.WAVE and (minute := grid.minute(span.start)) >= 0 and wave >> minute & 1
     }
-    return Openness(grid, opened, wave, held, bookable & ~wave & ~opened, closed, waves)
+    return Openness(grid, opened, wave, held, bookable & ~wave & ~opened, closed, reserved, waves)
+
+
+def _released(span: Span, guest: Guest) -> Span:
+    """Return a reserved span as an open one for whom it is open."""
+    if span.kind is BlockKind.RESERVED and span.welcomes(guest.tags, guest.now):
+        return replace(span, kind=BlockKind.OPEN)
+    return span
 
 
 def _union(grid: Grid, spans: Iterable[Span], *kinds: BlockKind) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -21,6 +21,7 @@ class BlockKind(StrEnum):
     HOLD = "hold"
     ADMIN = "admin"
     BREAK = "break"
+    RESERVED = "reserved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class WeeklyBlock:
     kind: BlockKind
     wave_size: int = 0
     allowed: frozenset[UUID] = frozenset()
+    tags: frozenset[str] = frozenset()
+    release_hours: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,41 @@ class Span:
     kind: BlockKind
     wave_size: int
     allowed: frozenset[UUID]
+    tags: frozenset[str] = frozenset()
+    release_hours: int = 0
+
+    @property
+    def release(self) -> datetime | None:
+        """When a reserved block becomes open for everybody; never for some."""
+        if self.kind is not BlockKind.RESERVED or not self.release_hours:
+            return None
+        return self.start - timedelta(hours=self.release_hours)
+
+    def welcomes(self, tags: frozenset[str], now: datetime) -> bool:
+        """Tell whether patients with these tags may be booked in it now, as far as it is reserved."""
+        return bool(self.tags & tags) or (self.release is not None and self.release <= now)
 
     def allows(self, appointment_type: UUID) -> bool:
         """Tell whether appointments of a type may be booked in it."""
         return not self.allowed or appointment_type in self.allowed
+
+
+@dataclass(frozen=True, slots=True)
+class LocalHours:
+    """Days of the week (Monday is 1; none means all) and a part of the day, in local minutes since midnight."""
+
+    weekdays: frozenset[int] = frozenset()
+    start: int = 0
+    end: int = MINUTES_PER_DAY
+
+    def ranges(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """Yield what they mean as instants on the days that touch a range."""
+        for day in local_dates(start, end, zone):
+            if not self.weekdays or day.isoweekday() in self.weekdays:
+                yield instant_of(day, self.start, zone), instant_of(day, self.end, zone)
+
+
+ANY_HOUR = LocalHours()
 
 
 def minute_of_day(text: str) -> int:
@@ -102,18 +136,40 @@ def local_dates(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[date
         day += DAY
 
 
-def spans(hours: Iterable[WeeklyHours], zone: ZoneInfo, start: datetime, end: datetime) -> list[Span]:
-    """Return all occurrences of the blocks that touch a range of instants."""
-    templates = list(hours)
-    found = []
+def spans(
+    hours: Iterable[WeeklyHours],
+    zone: ZoneInfo,
+    start: datetime,
+    end: datetime,
+    exceptions: Mapping[date, Sequence[WeeklyBlock]] = {},
+    *,
+    always: bool = False,
+) -> list[Span]:
+    """Return all occurrences of the blocks that touch a range of instants.
+
+    A date with an exception has the exception's blocks; `always` opens all other dates whole.
+    """
+    templates, found = list(hours), []
     for day in local_dates(start, end, zone):
-        for template in templates:
-            if template.counts_on(day):
-                blocks = (block for block in template.blocks if block.weekday == day.isoweekday())
-                found += [_occurrence(block, day, zone) for block in blocks]
+        blocks = exceptions[day] if day in exceptions else (WHOLE_DAY,) if always else _blocks_on(templates, day)
+        found += [_occurrence(block, day, zone) for block in blocks]
     return [span for span in found if span.start < end and span.end > start and span.start < span.end]
+
+
+WHOLE_DAY = WeeklyBlock(0, 0, MINUTES_PER_DAY, BlockKind.OPEN)
+
+
+def _blocks_on(templates: Iterable[WeeklyHours], day: date) -> list[WeeklyBlock]:
+    weekday = day.isoweekday()
+    return [
+        block
+        for template in templates
+        if template.counts_on(day)
+        for block in template.blocks
+        if block.weekday == weekday
+    ]
 
 
 def _occurrence(block: WeeklyBlock, day: date, zone: ZoneInfo) -> Span:
     start, end = instant_of(day, block.start, zone), instant_of(day, block.end, zone)
-    return Span(start, end, block.kind, block.wave_size, block.allowed)
+    return Span(start, end, block.kind, block.wave_size, block.allowed, block.tags, block.release_hours)

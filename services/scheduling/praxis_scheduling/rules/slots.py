@@ -2,56 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from praxis_scheduling.rules.availability import Availability, Need
-from praxis_scheduling.rules.grid import Grid, at_least, minutes_of
+from praxis_scheduling.rules.availability import Availability
+from praxis_scheduling.rules.grid import at_least, minutes_of
+from praxis_scheduling.rules.hours import MINUTES_PER_DAY
+from praxis_scheduling.rules.teams import Part, seated
+
+CHUNK = MINUTES_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
-    """How many of which resources are needed; the first role of an appointment leads."""
+class Seats:
+    """How many of which resources are needed for which part; the first seats of an appointment lead."""
 
     count: int
     candidates: Sequence[UUID]
+    part: Part
 
 
 @dataclass(frozen=True, slots=True)
 class FreeTime:
-    """A minute of the grid at which this team is free; its first member leads."""
+    """A minute of the grid at which this team is free, each in the order of the seats; its first member leads."""
 
     minute: int
     team: tuple[UUID, ...]
 
 
+def starts_of(calendar: Availability, part: Part) -> int:
+    """Return the minutes at which an appointment may start as far as a resource's part of it goes."""
+    return calendar.starts(part.need) >> part.offset
+
+
+def chunked(mask: int, minutes: int) -> list[int]:
+    """Cut a mask into days, because small numbers are read faster than a large one many times."""
+    size = CHUNK // 8
+    days = -(-minutes // CHUNK)
+    whole = mask.to_bytes(max(days * size, (mask.bit_length() + 7) // 8), "little")
+    return [int.from_bytes(whole[day * size : (day + 1) * size], "little") for day in range(days)]
+
+
 def free_times(
-    grid: Grid,
-    roles: Sequence[Role],
-    calendar: dict[UUID, Availability],
-    need: Need,
-    wanted: int,
+    seats: Sequence[Seats],
+    starts: Sequence[Mapping[UUID, Sequence[int]]],
+    wanted: Sequence[int],
     leaders: frozenset[UUID] | None = None,
 ) -> Iterator[FreeTime]:
-    """Yield the wanted minutes at which all roles can be filled, earliest first, for each possible leader."""
-    starts = {key: calendar[key].starts(need) for role in roles for key in role.candidates}
-    possible = wanted & grid.all
-    for role in roles:
-        possible &= at_least((starts[key] for key in role.candidates), role.count, grid.all)
-    leading = {key: starts[key] & possible for key in roles[0].candidates if leaders is None or key in leaders}
+    """Yield the wanted minutes at which all seats can be filled, earliest first, for each possible leader.
+
+    `starts` says for each entry of `seats` when its candidates are free, in days as `wanted` is.
+    """
+    for day, wish in enumerate(wanted):
+        if wish:
+            marks = [
+                {key: mask for key in group.candidates if (mask := of[key][day] & wish)}
+                for group, of in zip(seats, starts, strict=True)
+            ]
+            for minute, team in _of_day(seats, marks, wish, leaders):
+                yield FreeTime(day * CHUNK + minute, team)
+
+
+def _of_day(
+    seats: Sequence[Seats], marks: Sequence[Mapping[UUID, int]], wish: int, leaders: frozenset[UUID] | None
+) -> Iterator[tuple[int, tuple[UUID, ...]]]:
+    possible = wish
+    for group, of in zip(seats, marks, strict=True):
+        possible &= at_least(of.values(), group.count, possible)
+    leading = {key: mask & possible for key, mask in marks[0].items() if leaders is None or key in leaders}
     together = 0
     for mask in leading.values():
         together |= mask
     for minute in minutes_of(together):
         for key, mask in leading.items():
-            if mask >> minute & 1:
-                yield FreeTime(minute, _team(key, minute, roles, starts))
+            if mask >> minute & 1 and (team := _team(key, minute, seats, marks)):
+                yield minute, team
 
 
-def _team(leader: UUID, minute: int, roles: Sequence[Role], starts: dict[UUID, int]) -> tuple[UUID, ...]:
-    team = [leader]
-    for position, role in enumerate(roles):
-        free = [key for key in role.candidates if key != leader and starts[key] >> minute & 1]
-        team += free[: role.count - 1 if position == 0 else role.count]
-    return tuple(team)
+def _team(
+    leader: UUID, minute: int, seats: Sequence[Seats], marks: Sequence[Mapping[UUID, int]]
+) -> tuple[UUID, ...] | None:
+    """Fill all seats beside the leader's, if that can be done: one person may be free for two roles but takes one."""
+    if len(seats) == 1 == seats[0].count:
+        return (leader,)
+    free = [
+        [key for key, mask in of.items() if key != leader and mask >> minute & 1]
+        for group, of in zip(seats, marks, strict=True)
+        for _ in range(group.count)
+    ]
+    team = seated([[leader], *free[1:]], {0: leader})
+    return tuple(team[seat] for seat in range(len(free))) if len(team) == len(free) else None

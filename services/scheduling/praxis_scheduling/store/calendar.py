@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import Uuid, any_, bindparam, func, select, text, update
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from praxis_chassis.context import context_of
 from praxis_chassis.prepared import Prepared
 from praxis_chassis.types import new_id
-from praxis_scheduling.rules.hours import WeeklyHours
+from praxis_scheduling.rules.hours import WeeklyBlock, WeeklyHours
 from praxis_scheduling.store.models import (
     Appointment,
     Closure,
@@ -23,6 +23,7 @@ from praxis_scheduling.store.models import (
     Reservation,
     Resource,
     Template,
+    TemplateException,
     weekly_block,
 )
 
@@ -51,9 +52,10 @@ TAKEN = Prepared(
 PLACE = Prepared(
     text(
         "INSERT INTO reservations (tenant_id, id, appointment_id, resource_id, lane, during, live)"
-        " SELECT :tenant, id, :appointment, resource_id, lane, tstzrange(:start, :until), true"
-        " FROM unnest(CAST(:ids AS uuid[]), CAST(:resources AS uuid[]), CAST(:lanes AS bigint[]))"
-        " AS wanted (id, resource_id, lane) ORDER BY resource_id"
+        " SELECT :tenant, id, :appointment, resource_id, lane, tstzrange(start, until), true"
+        " FROM unnest(CAST(:ids AS uuid[]), CAST(:resources AS uuid[]), CAST(:lanes AS bigint[]),"
+        " CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))"
+        " AS wanted (id, resource_id, lane, start, until) ORDER BY resource_id"
         " ON CONFLICT DO NOTHING RETURNING id"
     ),
     "INSERT reservations",
@@ -68,23 +70,37 @@ def taken(
     return [Taken(*row) for row in rows]
 
 
-def place(
-    session: Session, appointment_id: UUID, lanes: Mapping[UUID, int], start: datetime, end: datetime
-) -> list[Reservation]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A lane of a resource for a range of time, still to be taken."""
+
+    lane: int
+    start: datetime
+    end: datetime
+
+
+def place_of(item: Reservation) -> Place | None:
+    """Return what a reservation takes, or took."""
+    start, end = item.during.lower, item.during.upper
+    return None if start is None or end is None else Place(item.lane, start, end)
+
+
+def place(session: Session, appointment_id: UUID, places: Mapping[UUID, Place]) -> list[Reservation]:
     """Take one lane of each resource, all or none; nothing when somebody else was faster.
 
     One statement, sorted by resource, that waits for a rival instead of failing: a plain INSERT deadlocks
     for more than a minute when a hundred callers race. A single row needs no savepoint: it is there or not.
     """
-    ids = {resource_id: new_id() for resource_id in sorted(lanes)}
+    wanted = sorted(places.items())
+    tenant, ids = context_of(session).tenant, [new_id() for _ in wanted]
     values = {
-        "tenant": context_of(session).tenant,
+        "tenant": tenant,
         "appointment": appointment_id,
-        "start": start,
-        "until": end,
-        "ids": list(ids.values()),
-        "resources": list(ids),
-        "lanes": [lanes[resource_id] for resource_id in ids],
+        "ids": ids,
+        "resources": [resource_id for resource_id, _ in wanted],
+        "lanes": [spot.lane for _, spot in wanted],
+        "starts": [spot.start for _, spot in wanted],
+        "ends": [spot.end for _, spot in wanted],
     }
     with session.begin_nested() if len(ids) > 1 else nullcontext(None) as savepoint:
         complete = len(PLACE.rows(session, **values)) == len(ids)
@@ -92,13 +108,12 @@ def place(
             savepoint.rollback()
     if not complete:
         return []
-    during = Range(start, end)
     return [
         Reservation(
-            tenant_id=values["tenant"], id=ids[resource_id], appointment_id=appointment_id, resource_id=resource_id,
-            lane=lane, during=during, live=True,
+            tenant_id=tenant, id=key, appointment_id=appointment_id, resource_id=resource_id,
+            lane=spot.lane, during=Range(spot.start, spot.end), live=True,
         )
-        for resource_id, lane in sorted(lanes.items())
+        for key, (resource_id, spot) in zip(ids, wanted, strict=True)
     ]  # fmt: skip
 
 
@@ -163,6 +178,26 @@ def hours_of(session: Session, resources: Collection[UUID]) -> dict[UUID, list[W
     found: dict[UUID, list[WeeklyHours]] = {}
     for resource_id, since, until, blocks in TEMPLATES.rows(session, resources=list(resources)):
         found.setdefault(resource_id, []).append(WeeklyHours(since, until, tuple(map(weekly_block, blocks))))
+    return found
+
+
+EXCEPTIONS = Prepared(
+    select(TemplateException.resource_id, TemplateException.local_date, TemplateException.blocks).where(
+        any_(bindparam("resources", type_=ARRAY(Uuid))) == TemplateException.resource_id,
+        TemplateException.active,
+        TemplateException.local_date.between(bindparam("first"), bindparam("last")),
+    ),
+    "SELECT template_exceptions",
+)
+
+
+def exceptions_of(
+    session: Session, resources: Collection[UUID], first: date, last: date
+) -> dict[UUID, dict[date, tuple[WeeklyBlock, ...]]]:
+    """Return what is different from the weekly hours on single dates."""
+    found: dict[UUID, dict[date, tuple[WeeklyBlock, ...]]] = {}
+    for resource_id, day, blocks in EXCEPTIONS.rows(session, resources=list(resources), first=first, last=last):
+        found.setdefault(resource_id, {})[day] = tuple(map(weekly_block, blocks))
     return found
 
 

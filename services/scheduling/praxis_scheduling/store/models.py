@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Uuid, column, func
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Text, Uuid, column, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -21,11 +21,13 @@ from praxis_chassis.database import (
     message_column,
     messages_column,
     metadata,
+    money,
 )
 from praxis_chassis.errors import common_error
 from praxis_chassis.types import new_id
 from praxis_scheduling.rules import lifecycle
 from praxis_scheduling.rules.hours import BlockKind, WeeklyBlock, WeeklyHours, minute_of_day
+from praxis_scheduling.rules.teams import Role
 
 
 class Base(DeclarativeBase):
@@ -66,6 +68,7 @@ class PatientCopy(Tenanted, Base):
     birth_date: Mapped[date | None]
     treated_here: Mapped[bool] = mapped_column(default=True)
     responsibilities: Mapped[list[patient_pb2.Responsibility]] = messages_column(patient_pb2.Responsibility)
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, server_default="{}")
     erased: Mapped[bool] = mapped_column(default=False)
 
 
@@ -79,6 +82,8 @@ class LocationCopy(Tenanted, Base):
     time_zone: Mapped[str]
     practice_id: Mapped[UUID | None]
     phone: Mapped[str] = mapped_column(default="")
+    country_code: Mapped[str] = mapped_column(default="", server_default="")
+    region_code: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class PractitionerCopy(Tenanted, Base):
@@ -110,6 +115,9 @@ class Resource(Aggregate, Base):
     double_booking_limit: Mapped[int]
     color: Mapped[str]
     active: Mapped[bool]
+    skills: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    languages: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    sex: Mapped[int] = enum_column(resource_pb2.ResourceSex, server_default="unspecified")
 
     @property
     def needs_hours(self) -> bool:
@@ -134,11 +142,30 @@ class AppointmentType(Aggregate, Base):
     cancellation_notice_hours: Mapped[int]
     active: Mapped[bool]
 
+    minimum_notice_minutes: Mapped[int] = mapped_column(server_default="0")
+    horizon_days: Mapped[int] = mapped_column(server_default="0")
+    species_codes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    new_patient_rule: Mapped[int] = enum_column(appointment_type_pb2.NewPatientRule, server_default="unspecified")
+    default_catalog_item_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), server_default="{}")
+    preparation: Mapped[str] = mapped_column(server_default="")
+    deposit_minor: Mapped[int | None]
+    deposit_currency: Mapped[str | None]
+    overbooking_limit: Mapped[int] = mapped_column(server_default="0")
+    deposit = money("deposit_minor", "deposit_currency")
+
     @property
-    def roles(self) -> list[tuple[int, int]]:
-        """The kinds of resource it needs with their number; the first kind leads."""
-        needed = [(int(role.kind), role.count or 1) for role in self.required_roles]
-        return needed or [(int(resource_pb2.RESOURCE_KIND_PROVIDER), 1)]
+    def roles(self) -> list[Role]:
+        """What it needs; the first role leads."""
+        needed = [
+            Role(int(role.kind), role.count or 1, role.skill, role.offset_minutes, role.length_minutes)
+            for role in self.required_roles
+        ]
+        return needed or [Role(int(resource_pb2.RESOURCE_KIND_PROVIDER))]
+
+    @property
+    def shortest_minutes(self) -> int:
+        """The least duration in which every role has its part."""
+        return max(role.offset + max(role.length, 1) for role in self.roles)
 
     def offered_on(self, channel: int) -> bool:
         """Tell whether a channel may book it; the desk always may."""
@@ -181,7 +208,28 @@ def weekly_block(block: template_pb2.Block) -> WeeklyBlock:
         kind=BlockKind(BLOCK_KINDS[block.kind]),
         wave_size=block.wave_size,
         allowed=frozenset(map(UUID, block.allowed_appointment_type_ids)),
+        tags=frozenset(block.reserved_tags),
+        release_hours=block.release_hours,
     )
+
+
+class TemplateException(Aggregate, Base):
+    """The hours of one resource on one date instead of what its template says."""
+
+    __tablename__ = "template_exceptions"
+    __table_args__ = (
+        refers("resource_id", "resources"),
+        Index(
+            "uq_template_exceptions_date", "tenant_id", "resource_id", "local_date", unique=True,
+            postgresql_where=text("active"),
+        ),
+    )  # fmt: skip
+
+    resource_id: Mapped[UUID]
+    local_date: Mapped[date]
+    blocks: Mapped[list[template_pb2.Block]] = messages_column(template_pb2.Block)
+    reason: Mapped[str]
+    active: Mapped[bool]
 
 
 class Closure(Aggregate, Base):
@@ -265,6 +313,11 @@ class Appointment(Aggregate, Base):
     told_version: Mapped[int] = mapped_column(default=0)
     told_start_time: Mapped[datetime | None]
     time_version: Mapped[int] = mapped_column(default=0)
+    deposit_state: Mapped[int] = enum_column(
+        appointment_pb2.DepositState,
+        default=appointment_pb2.DEPOSIT_STATE_UNSPECIFIED,
+        server_default="unspecified",
+    )
     patient: Mapped[PatientCopy] = relationship(viewonly=True, lazy="selectin")
     reservations: Mapped[list[Reservation]] = relationship(
         primaryjoin=lambda: (

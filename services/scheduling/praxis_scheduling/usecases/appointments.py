@@ -17,6 +17,7 @@ from praxis_chassis.events import record
 from praxis_chassis.mapping import instant
 from praxis_scheduling.store import calendar
 from praxis_scheduling.store.models import Appointment, AppointmentType, Reservation
+from praxis_scheduling.usecases import deposits
 
 ANNOTATIONS = ("reason", "notes")
 HOLDS_TIME = (
@@ -104,6 +105,8 @@ def call_off(session: Session, appointment: Appointment, why: appointment_pb2.Ca
     """Cancel an appointment, whoever or whatever is the cause, and free its time."""
     appointment.go("cancel")
     appointment.cancellation = why
+    late = why.late and why.by == appointment_pb2.CANCELLED_BY_PATIENT
+    appointment.deposit_state = deposits.after(appointment.deposit_state, late=late)
     _free(session, appointment)
     record(session, events_pb2.AppointmentCancelled, appointment)
     return appointment
@@ -116,6 +119,7 @@ def mark_no_show(session: Session, identifier: str, etag: str) -> Appointment:
     if clock.now(session) < appointment.start_time:
         time = f"{appointment.local_date} {appointment.local_start}"
         raise DomainError(errors_pb2.ERROR_REASON_NOT_STARTED, time=time)
+    appointment.deposit_state = deposits.after(appointment.deposit_state, late=True)
     _free(session, appointment)
     record(session, events_pb2.AppointmentNoShowed, appointment)
     return appointment

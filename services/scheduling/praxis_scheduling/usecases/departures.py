@@ -75,11 +75,10 @@ def _by_system(appointment: Appointment) -> bool:
 def _taken_up(session: Session, appointment: Appointment) -> bool:
     """Take the lanes that the appointment had, all or none; tell whether they were still free."""
     before = calendar.released_with(session, appointment)
-    lanes = {item.resource_id: item.lane for item in before}
-    start, end = (before[0].during.lower, before[0].during.upper) if before else (None, None)
-    if start is None or end is None or set(lanes) != set(appointment.resource_ids):
+    places = {item.resource_id: spot for item in before if (spot := calendar.place_of(item))}
+    if not places or set(places) != set(appointment.resource_ids):
         return False
-    if not calendar.place(session, appointment.id, lanes, start, end):
+    if not calendar.place(session, appointment.id, places):
         return False
     # No verb of people: what they cancel stays cancelled.
     appointment.state = appointment_pb2.APPOINTMENT_STATE_BOOKED

@@ -45,6 +45,7 @@ def copy_patient(session: Session, patient: patient_pb2.Patient) -> None:
     copy.name = patient.display_name
     copy.kind = KINDS.get(profile, appointment_type_pb2.PATIENT_KIND_UNSPECIFIED)
     copy.species_code = getattr(getattr(patient, profile), "species_code", "") if profile else ""
+    copy.tags = list(patient.tags)
     copy.deceased_date = read_date(patient.deceased_date, "deceased_date")
     copy.treated_here = patient.state not in NOT_TREATED_HERE
     _copy_contacts(copy, patient)
@@ -66,10 +67,11 @@ def _copy_contacts(copy: PatientCopy, patient: patient_pb2.Patient) -> None:
 
 
 def copy_location(session: Session, location: practice_pb2.Location) -> None:
-    """Keep name, time zone, telephone number and practice of a location."""
+    """Keep name, time zone, telephone number, practice and country of a location."""
     copy = _copy(session, LocationCopy, location.id)
     copy.name, copy.time_zone, copy.phone = location.name, location.time_zone, location.phone
     copy.practice_id = UUID(location.practice_id) if location.practice_id else None
+    copy.country_code, copy.region_code = location.address.country_code, location.address.state
 
 
 def copy_practitioner(session: Session, identifier: str, name: str) -> None:
@@ -80,7 +82,7 @@ def copy_practitioner(session: Session, identifier: str, name: str) -> None:
 def erase_patient(session: Session, identifier: str) -> None:
     """Blank the name and all free text about a patient; times and states stay."""
     copy = _copy(session, PatientCopy, identifier)
-    copy.name, copy.species_code, copy.deceased_date, copy.erased = "", "", None, True
+    copy.name, copy.species_code, copy.deceased_date, copy.tags, copy.erased = "", "", None, [], True
     copy.called, copy.birth_date, copy.responsibilities = "", None, []
     copy.kind = copy.kind or appointment_type_pb2.PATIENT_KIND_UNSPECIFIED
     session.flush()

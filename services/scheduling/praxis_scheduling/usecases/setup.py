@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session
@@ -13,10 +14,11 @@ from praxis_chassis.database import count, fetch
 from praxis_chassis.errors import DomainError, Violation, invalid, refuse
 from praxis_chassis.events import record
 from praxis_scheduling.rules.hours import minute_of_day
-from praxis_scheduling.store.models import AppointmentType, Closure, Resource, Template
+from praxis_scheduling.store.models import AppointmentType, Closure, Resource, Template, TemplateException
 from praxis_scheduling.usecases import directory
 
 WAVE = template_pb2.BLOCK_KIND_WAVE
+RESERVED = template_pb2.BLOCK_KIND_RESERVED
 
 
 def _keep(entity: Any, path: str, *names: str) -> None:
@@ -72,12 +74,32 @@ def change_appointment_type(session: Session, kind: AppointmentType) -> Appointm
 
 
 def _check_type(kind: AppointmentType) -> None:
-    kinds = [role.kind for role in kind.required_roles]
-    if len(set(kinds)) < len(kinds):
-        raise invalid("appointment_type.required_roles", "ROLE_TWICE")
-    counted = [appointment_type_pb2.RequiredRole(kind=role.kind, count=role.count or 1) for role in kind.required_roles]
-    kind.required_roles = counted
+    faults = [fault for index, role in enumerate(kind.required_roles) for fault in _role_faults(kind, index, role)]
+    if faults:
+        raise refuse(faults)
+    if kind.deposit is not None and kind.deposit.minor <= 0:
+        raise invalid("appointment_type.deposit", "DEPOSIT_POSITIVE")
+    kind.required_roles = [_counted(role) for role in kind.required_roles]
     _settle(kind)
+
+
+def _role_faults(kind: AppointmentType, index: int, role: appointment_type_pb2.RequiredRole) -> Iterable[Violation]:
+    path = f"appointment_type.required_roles[{index}]"
+    if role.offset_minutes >= kind.duration_minutes:
+        yield Violation(f"{path}.offset_minutes", "ROLE_OUTSIDE")
+    elif role.offset_minutes + role.length_minutes > kind.duration_minutes:
+        yield Violation(f"{path}.length_minutes", "ROLE_OUTSIDE")
+    if index == 0 and role.offset_minutes:
+        yield Violation(f"{path}.offset_minutes", "LEADS_FROM_START")
+    if role in list(kind.required_roles)[:index]:
+        yield Violation(path, "ROLE_TWICE")
+
+
+def _counted(role: appointment_type_pb2.RequiredRole) -> appointment_type_pb2.RequiredRole:
+    counted = appointment_type_pb2.RequiredRole()
+    counted.CopyFrom(role)
+    counted.count = role.count or 1
+    return counted
 
 
 def create_template(session: Session, template: Template) -> Template:
@@ -99,27 +121,35 @@ def change_template(session: Session, template: Template) -> Template:
 def _check_template(session: Session, template: Template) -> None:
     if template.valid_until_date and template.valid_until_date <= template.valid_from_date:
         raise invalid("template.valid_until_date", "ENDS_BEFORE_START")
-    found = [item for index, block in enumerate(template.blocks) for item in _block_faults(index, block)]
-    if found:
-        raise refuse(found)
+    check_blocks(session, "template", template.blocks, weekly=True)
     with session.no_autoflush:
-        _check_types(session, template)
         _check_overlap(session, template)
 
 
-def _block_faults(index: int, block: template_pb2.Block) -> Iterable[Violation]:
-    path = f"template.blocks[{index}]"
+def check_blocks(session: Session, path: str, blocks: Sequence[template_pb2.Block], *, weekly: bool) -> None:
+    """Refuse blocks that do not make sense, or that name appointment types which do not exist."""
+    found = [item for i, block in enumerate(blocks) for item in _block_faults(f"{path}.blocks[{i}]", block, weekly)]
+    if found:
+        raise refuse(found)
+    wanted = {UUID(key) for block in blocks for key in block.allowed_appointment_type_ids}
+    with session.no_autoflush:
+        query = select(AppointmentType.id).where(AppointmentType.id.in_(wanted))
+        known = set(session.scalars(query)) if wanted else set()
+    if missing := wanted - known:
+        raise invalid(f"{path}.blocks", "TYPE_UNKNOWN", id=min(missing))
+
+
+def _block_faults(path: str, block: template_pb2.Block, weekly: bool) -> Iterable[Violation]:
+    if bool(block.weekday) != weekly:
+        yield Violation(f"{path}.weekday", "WEEKDAY_NEEDED" if weekly else "WEEKDAY_OF_DATE")
     if minute_of_day(block.local_end) <= minute_of_day(block.local_start):
         yield Violation(f"{path}.local_end", "ENDS_BEFORE_START")
     if (block.kind == WAVE) != (block.wave_size > 0):
         yield Violation(f"{path}.wave_size", "SIZE_FOR_WAVES")
-
-
-def _check_types(session: Session, template: Template) -> None:
-    wanted = {key for block in template.hours.blocks for key in block.allowed}
-    known = set(session.scalars(select(AppointmentType.id).where(AppointmentType.id.in_(wanted)))) if wanted else set()
-    if missing := wanted - known:
-        raise invalid("template.blocks", "TYPE_UNKNOWN", id=min(missing))
+    if (block.kind == RESERVED) != bool(block.reserved_tags):
+        yield Violation(f"{path}.reserved_tags", "TAGS_FOR_RESERVED")
+    if block.release_hours and block.kind != RESERVED:
+        yield Violation(f"{path}.release_hours", "RELEASE_FOR_RESERVED")
 
 
 def _check_overlap(session: Session, template: Template) -> None:
@@ -130,6 +160,27 @@ def _check_overlap(session: Session, template: Template) -> None:
         others.append(Template.id != template.id)
     if count(session, Template, *others):
         raise DomainError(errors_pb2.ERROR_REASON_TEMPLATE_OVERLAP)
+
+
+def create_exception(session: Session, exception: TemplateException) -> TemplateException:
+    """Set up what is different from the weekly hours on one date; appointments that are booked stay as they are."""
+    fetch(session, Resource, exception.resource_id)
+    _check_exception(session, exception)
+    record(session, events_pb2.TemplateExceptionCreated, exception)
+    return exception
+
+
+def change_exception(session: Session, exception: TemplateException) -> TemplateException:
+    """Change or withdraw an exception."""
+    _keep(exception, "template_exception", "resource_id", "local_date")
+    _check_exception(session, exception)
+    record(session, events_pb2.TemplateExceptionUpdated, exception)
+    return exception
+
+
+def _check_exception(session: Session, exception: TemplateException) -> None:
+    check_blocks(session, "template_exception", exception.blocks, weekly=False)
+    _settle(exception)
 
 
 def create_closure(session: Session, closure: Closure) -> Closure:

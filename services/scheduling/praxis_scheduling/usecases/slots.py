@@ -12,15 +12,16 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2
+from praxis.scheduling.v1 import appointment_pb2
 from praxis_chassis import clock
 from praxis_chassis.errors import invalid
 from praxis_chassis.mapping import instant
 from praxis_scheduling.rules.availability import Availability
 from praxis_scheduling.rules.grid import MINUTE, Grid
-from praxis_scheduling.rules.slots import FreeTime, Role, free_times
+from praxis_scheduling.rules.hours import ANY_HOUR, LocalHours
+from praxis_scheduling.rules.slots import FreeTime, Seats, chunked, free_times, starts_of
 from praxis_scheduling.store import calendar
-from praxis_scheduling.store.models import Resource
+from praxis_scheduling.store.models import AppointmentType, Resource
 from praxis_scheduling.usecases import availability
 from praxis_scheduling.usecases.availability import Wish
 
@@ -28,6 +29,33 @@ LONGEST_SEARCH = timedelta(days=120)
 USUAL_SEARCH = timedelta(days=14)
 USUAL_STEP, USUAL_LIMIT = 15, 20
 MINUTES_COUNT_FROM = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Leading:
+    """Who is acceptable in the leading role; empty collections mean anybody."""
+
+    resources: Collection[UUID] = ()
+    practitioners: Collection[UUID] = ()
+    languages: Collection[str] = ()
+    sex: int = 0
+
+    @property
+    def anybody(self) -> bool:
+        """True when nothing is asked for."""
+        return not (self.resources or self.practitioners or self.languages or self.sex)
+
+    def accepts(self, resource: Resource) -> bool:
+        """Tell whether a resource is acceptable."""
+        named = self.resources or self.practitioners
+        return (
+            (not named or resource.id in self.resources or resource.practitioner_id in self.practitioners)
+            and (not self.languages or bool(set(self.languages) & set(resource.languages)))
+            and (not self.sex or resource.sex == self.sex)
+        )
+
+
+ANYBODY = Leading()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +66,8 @@ class Search:
     start: datetime | None
     until: datetime | None
     locations: Collection[UUID] = ()
-    resources: Collection[UUID] = ()
-    practitioners: Collection[UUID] = ()
+    leading: Leading = ANYBODY
+    hours: LocalHours = ANY_HOUR
     step: int = USUAL_STEP
     limit: int = USUAL_LIMIT
     but: UUID | None = None
@@ -56,7 +84,7 @@ class Window:
 def find(session: Session, search: Search) -> list[appointment_pb2.Slot]:
     """Return free times, earliest first."""
     window = _window(session, search)
-    kinds = [kind for kind, _ in search.wish.appointment_type.roles]
+    kinds = {role.kind for role in search.wish.appointment_type.roles}
     by_location: dict[UUID, list[Resource]] = {}
     for resource in calendar.resources_for(session, kinds, search.locations):
         by_location.setdefault(resource.location_id, []).append(resource)
@@ -68,14 +96,21 @@ def find(session: Session, search: Search) -> list[appointment_pb2.Slot]:
 def _window(session: Session, search: Search) -> Window:
     now = clock.now(session)
     start = search.start or now
-    if search.wish.channel == appointment_type_pb2.CHANNEL_BOOKING:
-        start = max(start, now)
     until = search.until or start + USUAL_SEARCH
     if until - start > LONGEST_SEARCH:
         raise invalid("until_time", "SEARCH_TOO_LONG", days=LONGEST_SEARCH.days)
     if search.until and search.start and search.until < search.start:
         raise invalid("until_time", "ENDS_BEFORE_START")
+    if not search.wish.desk:
+        earliest, latest = bounds(search.wish.appointment_type, now)
+        start, until = max(start, earliest), min(until, latest) if latest else until
     return Window(_whole_minute(start), until)
+
+
+def bounds(kind: AppointmentType, now: datetime) -> tuple[datetime, datetime | None]:
+    """Return the first and the last start that patients and partners may book."""
+    latest = now + timedelta(days=kind.horizon_days) if kind.horizon_days else None
+    return now + timedelta(minutes=kind.minimum_notice_minutes), latest
 
 
 def _whole_minute(moment: datetime) -> datetime:
@@ -87,8 +122,8 @@ def _at(
     session: Session, search: Search, window: Window, zone: str, resources: Sequence[Resource]
 ) -> Iterator[appointment_pb2.Slot]:
     """Search one location; all its resources are in one time zone."""
-    roles = _roles(search, resources)
-    if window.until < window.start or any(len(role.candidates) < role.count for role in roles):
+    seats = _seats(search, resources)
+    if window.until < window.start or any(len(group.candidates) < group.count for group in seats):
         return iter(())
     if _leaders(search, resources) == frozenset():
         return iter(())
@@ -114,28 +149,33 @@ def _free(
         for minute in found.openness.waves:
             wanted |= 1 << minute
     wanted &= grid.mask(grid.minute(window.start), grid.minute(window.until) + 1)
+    if search.hours is not ANY_HOUR:
+        wanted &= grid.union(search.hours.ranges(ZoneInfo(zone), grid.origin, grid.end))
+    seats = _seats(search, resources)
+    starts = [
+        {key: chunked(starts_of(calendars[key], group.part), grid.minutes) for key in group.candidates}
+        for group in seats
+    ]
     named = {resource.id: resource for resource in resources}
-    leaders = _leaders(search, resources)
-    times = free_times(grid, _roles(search, resources), calendars, wish.need, wanted, leaders)
+    times = free_times(seats, starts, chunked(wanted, grid.minutes), _leaders(search, resources))
     return (_slot(grid, time, wish, zone, named) for time in times)
 
 
-def _roles(search: Search, resources: Sequence[Resource]) -> list[Role]:
+def _seats(search: Search, resources: Sequence[Resource]) -> list[Seats]:
     return [
-        Role(count, [resource.id for resource in resources if resource.kind == kind])
-        for kind, count in search.wish.appointment_type.roles
+        Seats(role.count, [item.id for item in resources if role.fits(item.kind, item.skills)], part)
+        for role, part in search.wish.parts
     ]
 
 
 def _leaders(search: Search, resources: Sequence[Resource]) -> frozenset[UUID] | None:
-    if not search.resources and not search.practitioners:
+    if search.leading.anybody:
         return None
-    lead = search.wish.appointment_type.roles[0][0]
+    lead = search.wish.appointment_type.roles[0]
     return frozenset(
         resource.id
         for resource in resources
-        if resource.kind == lead
-        and (resource.id in search.resources or resource.practitioner_id in search.practitioners)
+        if lead.fits(resource.kind, resource.skills) and search.leading.accepts(resource)
     )
 
 
@@ -160,7 +200,7 @@ def _slot(grid: Grid, time: FreeTime, wish: Wish, zone: str, resources: dict[UUI
 def alternatives(session: Session, search: Search) -> list[appointment_pb2.Slot]:
     """Return up to three free times from the wanted one on, with the wanted leader if it has any."""
     found = find(session, search)
-    return found or find(session, replace(search, resources=(), practitioners=()))
+    return found or find(session, replace(search, leading=ANYBODY))
 
 
 def alternatives_at_hand(
