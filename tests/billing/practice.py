@@ -153,7 +153,9 @@ class Practice:
         self.tenant.receive(patients.PatientRegistered(patient=patient), patient_id)
         return patient_id
 
-    def cover(self, patient: str, *, payer: str = "", rank: int = 1, copay: str = "", to_date: str = "") -> str:
+    def cover(
+        self, patient: str, *, payer: str = "", rank: int = 1, copay: str = "", to_date: str = "", cause: str = ""
+    ) -> str:
         """Add a coverage and return its id."""
         coverage_id = str(new_id())
         coverage = coverage_pb2.Coverage(
@@ -165,6 +167,7 @@ class Practice:
             member_id="M1",
             copay=usd(copay) if copay else None,
             to_date=to_date,
+            related_cause_id=cause,
         )
         self.tenant.receive(patients.CoverageAdded(coverage=coverage), coverage_id)
         self.uninsured.discard(patient)

@@ -65,6 +65,18 @@ def test_a_coverage_that_ended_does_not_stand_in_for_a_new_one(practice: Practic
         practice.post(patient, "99213", self_pay=False)
 
 
+def test_what_happened_at_work_is_billed_to_the_coverage_for_it_and_to_no_other(practice: Practice) -> None:
+    patient, cause = practice.human(), str(new_id())
+    health = practice.cover(patient)
+    with pytest.raises(Refused, match="COVERAGE_NOT_KNOWN_YET"):
+        practice.post(patient, "99213", related_cause_id=cause)
+    works = practice.cover(patient, cause=cause)
+    for named, billed in ((cause, works), ("", health)):
+        posted = practice.post(patient, "99213", related_cause_id=named)
+        assert posted.related_cause_id == named
+        assert [share.coverage_id for charge in posted.charges for share in charge.shares] == [billed]
+
+
 def test_two_owners_share_to_the_cent_with_tax_on_top(practice: Practice) -> None:
     practice.tax("8.25", inclusive=False)
     patient = practice.animal(6000, 4000)

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from support.front_door import PASSWORD, Diary
 from support.practice_day_authorizations import authorizations
 from support.practice_day_contacts import contacts
+from support.practice_day_coverages import coverage_work
 from tests.claims.edi.remittance_writer import File, Paid, PaidClaim, PaidLine
 from twilio.request_validator import RequestValidator
 
@@ -180,6 +181,7 @@ def patients(day: Day) -> tuple[str, str]:
     cover(day, patient["id"], 1, f"PAID-{day.mark}")
     ended = cover(day, patient["id"], 2, f"COPAY-{day.mark}")
     day.change(f"/v1/coverages/{ended['id']}", plan_name=day.mark)
+    coverage_work(day, patient["id"], ended["id"])
     day.make(f"/v1/coverages/{ended['id']}:end", {"to_date": (day.today - timedelta(days=300)).isoformat()})
     return patient["id"], animal["id"]
 

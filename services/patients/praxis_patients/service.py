@@ -12,6 +12,7 @@ from praxis_patients.api.directory_service import DirectoryService
 from praxis_patients.api.measurement_service import MeasurementService
 from praxis_patients.api.party_service import PartyService
 from praxis_patients.api.patient_service import PatientService
+from praxis_patients.api.related_cause_service import RelatedCauseService
 from praxis_patients.api.task_service import PatientTaskService
 from praxis_patients.store.models import Base
 from praxis_patients.usecases import erasure
@@ -29,6 +30,7 @@ service = Service(
         PatientTaskService(),
         MeasurementService(),
         CoverageService(),
+        RelatedCauseService(),
     ],
     metadata=Base.metadata,
     migrations=HERE / "migrations",

@@ -60,6 +60,7 @@ class CoverageCopy(Tenanted, Base):
     payer_id: Mapped[UUID]
     rank: Mapped[int]
     billed: Mapped[bool]
+    related_cause_id: Mapped[UUID | None]
     from_date: Mapped[date | None]
     to_date: Mapped[date | None]
     copay_minor: Mapped[int | None]

@@ -53,6 +53,7 @@ class Encounter(Aggregate, Base):
     authorization_number: Mapped[str] = mapped_column(default="")
     related_cause: Mapped[int] = enum_column(encounter_pb2.RelatedCause)
     related_date: Mapped[date | None]
+    related_cause_id: Mapped[UUID | None]
     external_reference: Mapped[str] = mapped_column(default="")
     state: Mapped[int] = enum_column(encounter_pb2.EncounterState)
     total_minor: Mapped[int]

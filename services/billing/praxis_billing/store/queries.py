@@ -67,11 +67,17 @@ def held_patients(session: Session, ids: Collection[UUID]) -> set[UUID]:
     return set(session.scalars(query))
 
 
-def coverages(session: Session, patient_id: UUID, day: date) -> list[CoverageCopy]:
-    """Return the coverages of a patient whose insurers are billed for a day, first payer first."""
+def coverages_of(session: Session, encounter: Encounter) -> list[CoverageCopy]:
+    """Return the coverages whose insurers are billed for an encounter, first payer first."""
+    return coverages(session, encounter.patient_id, encounter.service_date, encounter.related_cause_id)
+
+
+def coverages(session: Session, patient_id: UUID, day: date, cause_id: UUID | None = None) -> list[CoverageCopy]:
+    """Return those of a patient for a day: what pays for a cause pays for that alone, and nothing else pays for it."""
     query = select(CoverageCopy).where(
         CoverageCopy.patient_id == patient_id,
         CoverageCopy.billed,
+        CoverageCopy.related_cause_id.is_not_distinct_from(cause_id),
         holds_on(CoverageCopy.from_date, CoverageCopy.to_date, day),
     )
     return list(session.scalars(query.order_by(CoverageCopy.rank, CoverageCopy.id)))

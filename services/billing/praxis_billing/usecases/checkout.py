@@ -77,7 +77,7 @@ def setting_of(session: Session, encounter: encounter_pb2.Encounter) -> Setting:
         location=location,
         practitioner_id=uuid_of(encounter.rendering_practitioner_id, "encounter.rendering_practitioner_id"),
         currency=practice.currency_code,
-        cover=None if encounter.self_pay else _first_cover(session, patient, day),
+        cover=None if encounter.self_pay else _first_cover(session, patient, day, encounter.related_cause_id),
     )
 
 
@@ -93,9 +93,10 @@ def _check_people(session: Session, encounter: encounter_pb2.Encounter) -> None:
         raise DomainError(errors_pb2.ERROR_REASON_REFERRER_NOT_KNOWN_YET, referrer_id=referrer_id)
 
 
-def _first_cover(session: Session, patient: PatientCopy, day: date) -> CoverageCopy | None:
+def _first_cover(session: Session, patient: PatientCopy, day: date, cause_id: str) -> CoverageCopy | None:
     """Return the coverage that is billed first; a person without one must be said to pay alone."""
-    covers = queries.coverages(session, patient.id, day)
+    cause = uuid_of(cause_id, "encounter.related_cause_id") if cause_id else None
+    covers = queries.coverages(session, patient.id, day, cause)
     if not covers and patient.sector == catalog_pb2.SECTOR_HUMAN:
         raise DomainError(errors_pb2.ERROR_REASON_COVERAGE_NOT_KNOWN_YET, patient_id=patient.id, date=day)
     return covers[0] if covers else None

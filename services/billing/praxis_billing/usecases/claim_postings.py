@@ -223,7 +223,7 @@ def _onward(session: Session, encounter: Encounter, item: Judged, amount: Money)
     """Move to the insurer of the next rank, or to the accounts that pay for the patient."""
     reasons = [r.code for r in item.decision.reasons if r.action is rules.Action.TRANSFER_TO_NEXT and r.amount]
     reason = ", ".join(reasons)
-    covers = queries.coverages(session, encounter.patient_id, encounter.service_date)
+    covers = queries.coverages_of(session, encounter)
     later = [cover for cover in covers if cover.rank > item.share.rank]
     if later:
         target = share_for(encounter, item.charge, item.share.account_id, later[0])

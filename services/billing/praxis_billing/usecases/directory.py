@@ -96,6 +96,7 @@ def copy_coverage(session: Session, coverage: coverage_pb2.Coverage) -> None:
             payer_id=UUID(coverage.payer_id),
             rank=coverage.rank,
             billed=coverage.kind not in NOT_BILLED,
+            related_cause_id=UUID(coverage.related_cause_id) if coverage.related_cause_id else None,
             from_date=read_date(coverage.from_date, "from_date"),
             to_date=read_date(coverage.to_date, "to_date"),
             copay_minor=copay.minor if copay else None,

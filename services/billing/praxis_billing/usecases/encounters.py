@@ -92,6 +92,7 @@ def assemble(asked: encounter_pb2.Encounter, setting: Setting, priced: Sequence[
         authorization_number=asked.authorization_number,
         related_cause=asked.related_cause,
         related_date=read_date(asked.related_date, "encounter.related_date"),
+        related_cause_id=UUID(asked.related_cause_id) if asked.related_cause_id else None,
         external_reference=asked.external_reference,
         state=encounter_pb2.ENCOUNTER_STATE_POSTED,
         total_minor=sum(item.price.total.minor for item in priced),
@@ -238,7 +239,7 @@ def _target(
 
 
 def _valid_cover(session: Session, encounter: Encounter, coverage_id: str) -> CoverageCopy:
-    for cover in queries.coverages(session, encounter.patient_id, encounter.service_date):
+    for cover in queries.coverages_of(session, encounter):
         if str(cover.id) == coverage_id:
             return cover
     raise DomainError(errors_pb2.ERROR_REASON_COVERAGE_NOT_VALID, date=encounter.service_date)

@@ -6,12 +6,13 @@ from sqlalchemy import select
 
 from praxis.patients.v1 import coverage_pb2
 from praxis.patients.v1 import coverage_service_pb2 as pb
+from praxis.type.v1 import type_pb2
 from praxis_chassis.database import fetch, uuid_of
 from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
 from praxis_patients.store.mappings import COVERAGE
 from praxis_patients.store.models import Coverage
-from praxis_patients.usecases import coverages
+from praxis_patients.usecases import coverages, verifications
 
 
 class CoverageService:
@@ -35,6 +36,32 @@ class CoverageService:
     @command
     def UpdateCoverage(self, request: pb.UpdateCoverageRequest, call: Call) -> coverage_pb2.Coverage:
         return COVERAGE.message(coverages.update(call.session, request))
+
+    @command
+    def VerifyCoverage(self, request: pb.VerifyCoverageRequest, call: Call) -> coverage_pb2.Coverage:
+        return COVERAGE.message(verifications.verify(call.session, request))
+
+    @command
+    def AttachCard(self, request: pb.AttachCardRequest, call: Call) -> coverage_pb2.Coverage:
+        return COVERAGE.message(verifications.attach_card(call.session, request))
+
+    @query
+    def GetCardImage(self, request: pb.GetCardImageRequest, call: Call) -> type_pb2.FileReference:
+        return verifications.card_image(call.session, request)
+
+    @query
+    def ListCoverageVerifications(
+        self, request: pb.ListCoverageVerificationsRequest, call: Call
+    ) -> pb.ListCoverageVerificationsResponse:
+        session, bounds = call.session, verifications.limits(call.session, request)
+        found, token = page(session, verifications.worklist(session, request), order=[Coverage.id], request=request)
+        items = [
+            pb.CoverageVerification(
+                coverage=COVERAGE.message(item), reasons=verifications.reasons_of(session, item, bounds)
+            )
+            for item in found
+        ]
+        return pb.ListCoverageVerificationsResponse(coverage_verifications=items, next_page_token=token)
 
     @command
     def EndCoverage(self, request: pb.EndCoverageRequest, call: Call) -> coverage_pb2.Coverage:

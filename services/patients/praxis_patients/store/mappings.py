@@ -114,4 +114,5 @@ MEASUREMENT = Mapping(
     read_only={"kilograms", "pounds", "recorded_by", "replaces_id", "replaced_by_id"},
 )
 TASK = Mapping(PatientTask, task_pb2.PatientTask, read_only={"state", "close_time", "closed_by"})
-COVERAGE = Mapping(Coverage, coverage_pb2.Coverage, read_only={"state"})
+VERIFIED = {"verification_result", "verify_time", "verified_by", "verification_note", "card_front", "card_back"}
+COVERAGE = Mapping(Coverage, coverage_pb2.Coverage, read_only={"state", *VERIFIED})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    DateTime,
     ForeignKeyConstraint,
     Index,
     Text,
@@ -251,10 +252,13 @@ class Coverage(Aggregate, Base):
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "patient_id"], ["patients.tenant_id", "patients.id"]),
         ForeignKeyConstraint(["tenant_id", "subscriber_party_id"], ["parties.tenant_id", "parties.id"]),
+        ForeignKeyConstraint(["tenant_id", "related_cause_id"], ["related_causes.tenant_id", "related_causes.id"]),
         CheckConstraint("from_date < to_date", "dates"),
         ExcludeConstraint(
             ("tenant_id", "="),
             ("patient_id", "="),
+            # What pays for one cause has an order of its own.
+            (func.coalesce(column("related_cause_id"), column("patient_id")), "="),
             ("rank", "="),
             (func.daterange(column("from_date"), column("to_date")), "&&"),
             name="ex_coverages_rank",
@@ -279,11 +283,24 @@ class Coverage(Aggregate, Base):
     copay = money("copay_minor")
     coinsurance_basis_points: Mapped[int]
     benefits_not_assigned: Mapped[bool]
+    related_cause_id: Mapped[UUID | None]
+    deductible_minor: Mapped[int | None] = mapped_column(BigInteger)
+    deductible = money("deductible_minor")
+    annual_limit_minor: Mapped[int | None] = mapped_column(BigInteger)
+    annual_limit = money("annual_limit_minor")
+    waiting_until_date: Mapped[date | None]
+    card_front: Mapped[type_pb2.FileReference | None] = message_column(type_pb2.FileReference)
+    card_back: Mapped[type_pb2.FileReference | None] = message_column(type_pb2.FileReference)
+    verification_result: Mapped[int] = enum_column(coverage_pb2.VerificationResult, default=0)
+    verify_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    verified_by: Mapped[str] = mapped_column(default="")
+    verification_note: Mapped[str] = mapped_column(default="")
 
     def blank(self) -> None:
         """Forget who was insured; payer, rank and dates stay, because the money refers to them."""
         self.state = coverage_pb2.COVERAGE_STATE_ERASED
-        self.member_id = self.group_number = self.plan_name = ""
+        self.member_id = self.group_number = self.plan_name = self.verification_note = ""
+        self.card_front = self.card_back = None
 
 
 class PatientKey(Tenanted, Base):

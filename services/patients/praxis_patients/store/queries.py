@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import patient_pb2
 from praxis_patients.rules.search import Key, Purpose, Term, prefix_end
+from praxis_patients.store.causes import RelatedCause
 from praxis_patients.store.models import (
     Coverage,
     Location,
@@ -110,6 +111,10 @@ def parties(session: Session, ids: Iterable[UUID]) -> dict[UUID, Party]:
 
 def coverages_of(session: Session, patient_id: UUID) -> Sequence[Coverage]:
     return session.scalars(select(Coverage).where(Coverage.patient_id == patient_id).order_by(Coverage.rank)).all()
+
+
+def causes_of(session: Session, patient_id: UUID) -> Sequence[RelatedCause]:
+    return session.scalars(select(RelatedCause).where(RelatedCause.patient_id == patient_id)).all()
 
 
 _PROFILES = (Patient.animal, Patient.animal_group)

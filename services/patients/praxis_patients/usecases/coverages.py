@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from praxis.patients.v1 import coverage_pb2, errors_pb2
+from praxis.patients.v1 import coverage_pb2, errors_pb2, related_cause_pb2
 from praxis.patients.v1 import coverage_service_pb2 as pb
 from praxis.patients.v1 import events_pb2 as happened
 from praxis_chassis.database import fetch
@@ -12,12 +12,14 @@ from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
 from praxis_chassis.mapping import read_date
 from praxis_chassis.types import new_id
+from praxis_patients.store.causes import RelatedCause
 from praxis_patients.store.mappings import COVERAGE
 from praxis_patients.store.models import Coverage, Patient
 from praxis_patients.usecases import contacts
 from praxis_patients.usecases.parties import open_party
 from praxis_patients.usecases.states import open_patient
 
+_AMOUNTS = {"copay": "COPAY", "deductible": "AMOUNT", "annual_limit": "AMOUNT"}
 _SELF = coverage_pb2.SUBSCRIBER_RELATIONSHIP_SELF
 
 
@@ -31,7 +33,7 @@ def add(session: Session, request: pb.CreateCoverageRequest) -> Coverage:
 
 
 def update(session: Session, request: pb.UpdateCoverageRequest) -> Coverage:
-    coverage = _open(session, request.coverage.id, request.coverage.etag)
+    coverage = open_coverage(session, request.coverage.id, request.coverage.etag)
     patient = open_patient(session, str(coverage.patient_id))
     COVERAGE.apply(coverage, request.coverage, set(request.update_mask.paths))
     if coverage.patient_id != patient.id:
@@ -42,7 +44,7 @@ def update(session: Session, request: pb.UpdateCoverageRequest) -> Coverage:
 
 
 def end(session: Session, request: pb.EndCoverageRequest) -> Coverage:
-    coverage = _open(session, request.id, request.etag)
+    coverage = open_coverage(session, request.id, request.etag)
     coverage.to_date = read_date(request.to_date, "to_date") or contacts.today(session)
     _check_dates(coverage, "to_date")
     coverage.state = coverage_pb2.COVERAGE_STATE_ENDED
@@ -50,7 +52,8 @@ def end(session: Session, request: pb.EndCoverageRequest) -> Coverage:
     return coverage
 
 
-def _open(session: Session, identifier: str, etag: str) -> Coverage:
+def open_coverage(session: Session, identifier: str, etag: str) -> Coverage:
+    """Load a coverage that can still be changed."""
     coverage = fetch(session, Coverage, identifier, lock=True, etag=etag)
     if coverage.state != coverage_pb2.COVERAGE_STATE_ACTIVE:
         raise DomainError(errors_pb2.ERROR_REASON_COVERAGE_CLOSED)
@@ -60,7 +63,8 @@ def _open(session: Session, identifier: str, etag: str) -> Coverage:
 def _settle(session: Session, coverage: Coverage, patient: Patient) -> None:
     """Check dates and complete the subscriber; the database has the last word on ranks."""
     _check_dates(coverage, "coverage.to_date")
-    _check_copay(session, coverage)
+    _check_amounts(session, coverage)
+    _check_cause(session, coverage)
     if coverage.subscriber_relationship == _SELF:
         if patient.party_id is None:
             raise invalid("coverage.subscriber_relationship", "SUBSCRIBER_SELF_NOT_POSSIBLE")
@@ -73,14 +77,23 @@ def _settle(session: Session, coverage: Coverage, patient: Patient) -> None:
     open_party(session, coverage.subscriber_party_id)
 
 
-def _check_copay(session: Session, coverage: Coverage) -> None:
-    copay, currency = coverage.copay, contacts.currency(session)
-    if copay is None:
+def _check_amounts(session: Session, coverage: Coverage) -> None:
+    currency = contacts.currency(session)
+    for name, reason in _AMOUNTS.items():
+        amount = getattr(coverage, name)
+        if amount is not None and amount.minor < 0:
+            raise invalid(f"coverage.{name}.amount", f"{reason}_NEGATIVE")
+        if amount is not None and currency and amount.currency != currency:
+            raise invalid(f"coverage.{name}.currency_code", f"{reason}_CURRENCY", currency=currency)
+
+
+def _check_cause(session: Session, coverage: Coverage) -> None:
+    """See that what the coverage pays for happened to its patient."""
+    if coverage.related_cause_id is None:
         return
-    if copay.minor < 0:
-        raise invalid("coverage.copay.amount", "COPAY_NEGATIVE")
-    if currency and copay.currency != currency:
-        raise invalid("coverage.copay.currency_code", "COPAY_CURRENCY", currency=currency)
+    cause = fetch(session, RelatedCause, coverage.related_cause_id)
+    if cause.patient_id != coverage.patient_id or cause.state == related_cause_pb2.CAUSE_STATE_ERASED:
+        raise invalid("coverage.related_cause_id", "CAUSE_OF_ANOTHER")
 
 
 def _check_dates(coverage: Coverage, path: str) -> None:

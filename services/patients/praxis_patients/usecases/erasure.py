@@ -30,6 +30,8 @@ def erase(session: Session, request: pb.ErasePatientRequest) -> Patient:
     for coverage in coverages:
         coverage.blank()
         record(session, happened.CoverageErased, coverage, coverage_id=coverage.id, patient_id=patient.id)
+    for cause in queries.causes_of(session, patient.id):
+        cause.blank()
     patient.blank()
     keys.forget_patient(session, patient)
     measurements.forget(session, patient)
