@@ -14,6 +14,7 @@ from praxis_scheduling.api.communication_service import CommunicationService
 from praxis_scheduling.api.inbound_service import InboundService
 from praxis_scheduling.api.reminder_plan_service import ReminderPlanService
 from praxis_scheduling.api.resource_service import ResourceService
+from praxis_scheduling.api.series_service import SeriesService
 from praxis_scheduling.api.template_exception_service import TemplateExceptionService
 from praxis_scheduling.api.template_service import TemplateService
 from praxis_scheduling.api.visit_service import VisitService
@@ -33,6 +34,7 @@ service = Service(
         ClosureService(),
         AppointmentService(),
         VisitService(),
+        SeriesService(),
         ReminderPlanService(),
         CommunicationService(),
         InboundService(),

@@ -9,6 +9,7 @@ from praxis.scheduling.v1 import (
     appointment_type_pb2,
     communication_pb2,
     resource_pb2,
+    series_pb2,
     template_pb2,
     visit_pb2,
 )
@@ -31,6 +32,7 @@ from praxis_scheduling.store.models import (
     Template,
     TemplateException,
 )
+from praxis_scheduling.store.series import Series
 
 RESOURCE = Mapping(Resource, resource_pb2.Resource)
 APPOINTMENT_TYPE = Mapping(AppointmentType, appointment_type_pb2.AppointmentType)
@@ -68,7 +70,7 @@ APPOINTMENT = Mapping(
     read_only={
         "appointment_type_name", "state", "end_time", "local_date", "local_start", "time_zone", "practitioner_ids",
         "overridden", "overridden_rules", "override_by", "confirm_time", "cancellation", "visit_id",
-        "deposit_state",
+        "deposit_state", "series_id", "occurrence_date",
     },
     special={
         "patient_name": Special(read=lambda appointment: appointment.patient.name),
@@ -91,6 +93,13 @@ APPOINTMENT_READING = Reading(
         )
     },
 )  # fmt: skip
+
+SERIES = Mapping(
+    Series,
+    series_pb2.Series,
+    read_only={"state", "time_zone", "previous_series_id", "exceptions", "appointment_ids"},
+    special={"patient_name": Special(read=lambda series: series.patient.name)},
+)
 
 VISIT = Mapping(
     Visit,

@@ -1,1 +1,5 @@
-"""The tables of scheduling and the queries on them."""
+"""Tables and named queries; tables that refer to each other are known before the first statement is compiled."""
+
+from praxis_scheduling.store import models, series
+
+__all__ = ["models", "series"]

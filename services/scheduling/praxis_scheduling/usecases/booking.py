@@ -67,10 +67,12 @@ def reschedule(session: Session, request: appointment_service_pb2.RescheduleAppo
     before = {"previous_start_time": appointment.start_time, "previous_end_time": appointment.end_time}
     old = calendar.live_reservations(session, appointment.id)
     appointment.go("reschedule")
-    kind = fetch(session, AppointmentType, appointment.appointment_type_id)
     patient = directory.known_patient(session, appointment.patient_id)
-    duration = request.duration_minutes or appointment.duration_minutes
-    wish = wish_for(kind, request.channel, duration, frozenset(patient.tags))
+    kind = _kind_after(session, appointment, request.appointment_type_id)
+    usual = kind.duration_minutes if request.appointment_type_id else appointment.duration_minutes
+    wish = wish_for(kind, request.channel, request.duration_minutes or usual, frozenset(patient.tags))
+    if request.appointment_type_id:
+        eligibility.check_patient(session, wish, patient)
     _set_time(session, appointment, wish, moment(request.start_time))
     eligibility.check_alive(session, appointment)
     eligibility.check_notice(session, wish, appointment)
@@ -81,6 +83,15 @@ def reschedule(session: Session, request: appointment_service_pb2.RescheduleAppo
     record(session, events_pb2.AppointmentRescheduled, appointment, **before)
     _exchange(session, order, plan, old)
     return appointment
+
+
+def _kind_after(session: Session, appointment: Appointment, changed: str) -> AppointmentType:
+    """Return the type that an appointment has after a move, which may make it another one."""
+    if not changed or uuid_of(changed) == appointment.appointment_type_id:
+        return fetch(session, AppointmentType, appointment.appointment_type_id)
+    kind = active_type(session, changed)
+    appointment.appointment_type_id, appointment.appointment_type_name = kind.id, kind.name
+    return kind
 
 
 def _kept(kind: AppointmentType, old: Sequence[Reservation]) -> list[UUID]:

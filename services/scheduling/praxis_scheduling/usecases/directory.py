@@ -16,6 +16,7 @@ from praxis_chassis.errors import DomainError
 from praxis_chassis.mapping import read_date
 from praxis_scheduling.store.flow import Visit, VisitStatusEvent
 from praxis_scheduling.store.models import Appointment, LocationCopy, PatientCopy, PractitionerCopy
+from praxis_scheduling.store.series import Series
 from praxis_scheduling.usecases import contacts
 
 C = TypeVar("C", PatientCopy, LocationCopy, PractitionerCopy)
@@ -91,6 +92,7 @@ def erase_patient(session: Session, identifier: str) -> None:
     session.execute(update(VisitStatusEvent).where(VisitStatusEvent.visit_id.in_(visits)).values(reason=""))
     blank = {"reason": "", "notes": "", "override_reason": ""}
     session.execute(update(Appointment).where(Appointment.patient_id == copy.id).values(blank))
+    session.execute(update(Series).where(Series.patient_id == copy.id).values(reason=""))
     contacts.erase_patient(session, copy.id)
     cancelled = Appointment.state == appointment_pb2.APPOINTMENT_STATE_CANCELLED
     for appointment in session.scalars(select(Appointment).where(Appointment.patient_id == copy.id, cancelled)):
