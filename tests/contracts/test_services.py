@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import BigInteger, Integer, String, Text, Uuid, create_engine, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from praxis_chassis import app, migrations
+from praxis_chassis import app, merging, migrations
 from praxis_chassis.boundary import PolicyMissing, methods_of
 from praxis_chassis.errors import reason_name
 from praxis_chassis.tables import METADATA
@@ -31,6 +32,12 @@ GUARDED = text(
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_policy p ON p.polrelid = c.oid
     WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') GROUP BY c.oid
     """
+)
+
+COLUMNS = text("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'")
+TRIGGERS = text(
+    "SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
+    " WHERE NOT t.tgisinternal AND t.tgname LIKE 'follow_merges_%'"
 )
 
 Run = Callable[..., ServiceUnderTest]
@@ -103,8 +110,33 @@ def test_columns_that_hold_a_patient_are_in_the_merge_manifest(running: Run, nam
         named = {each.name for each in table.columns if PATIENT_COLUMN.fullmatch(each.name)}
         assert named <= set(manifest.get(table.name, ())), table.name
         # A copy is itself named by the patient's id, whatever the column is called; the owner's row is the patient.
-        if "survivor_id" in named and (name, table.name) != ("patients", "patients"):
+        if "survivor_id" in named and table.name not in {"merges", "patient_merges"} and name != "patients":
             assert set(manifest[table.name]) & {each.name for each in table.primary_key}, table.name
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_columns_that_hold_a_patient_follow_merges_or_are_said_to_be_kept(running: Run, name: str) -> None:
+    """In the database itself: whatever is a patient's id has the trigger, or a reason to stay with the absorbed one."""
+    under = running(name)
+    moved = {(table.name, column) for table, column in merging.moved_columns(tables_of(under.service).values())}
+    engine = create_engine(migrations.driver_url(under.runtime.settings.database_owner_url))
+    with engine.connect() as connection:
+        columns = connection.execute(COLUMNS).all()
+        triggers = {(row.relname, row.tgname.removeprefix("follow_merges_")) for row in connection.execute(TRIGGERS)}
+    engine.dispose()
+    assert triggers == moved
+    tables = tables_of(under.service)
+    assert {row.table_name for row in columns} >= set(tables)
+    for row in columns:
+        if PATIENT_COLUMN.fullmatch(row.column_name) and (row.table_name, row.column_name) not in moved:
+            column = tables[row.table_name].columns[row.column_name]
+            history = "UPDATE" not in str(tables[row.table_name].info.get("grants", "UPDATE"))
+            kept = column.info == merging.KEPT or column.primary_key or isinstance(column.type, ARRAY) or history
+            assert kept or row.table_name in METADATA.tables, f"{row.table_name}.{row.column_name}"
+    # Rows are remembered by their keys as text, which must be the same out of JSON and out of the column.
+    for table, _ in merging.moved_columns(tables.values()):
+        for key in table.primary_key.columns:
+            assert isinstance(key.type, Uuid | Text | String | BigInteger | Integer), f"{table.name}.{key.name}"
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -178,6 +178,11 @@ def patients(day: Day) -> tuple[str, str]:
         {"reason": "Asked for it"},
         day.api.get(f"/v1/patients/{gone['id']}")["etag"],
     )
+    twice = day.make("/v1/patients", {"human": person(day, "Una")})["patient"]
+    merge = day.make(
+        f"/v1/patients/{patient['id']}:merge", {"duplicate_id": twice["id"], "reason": f"{day.mark} twice"}
+    )
+    day.make(f"/v1/patientMerges/{merge['id']}:reverse", {"reason": f"{day.mark} are two"})
     cover(day, patient["id"], 1, f"PAID-{day.mark}")
     ended = cover(day, patient["id"], 2, f"COPAY-{day.mark}")
     day.change(f"/v1/coverages/{ended['id']}", plan_name=day.mark)

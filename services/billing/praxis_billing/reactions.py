@@ -8,13 +8,23 @@ from sqlalchemy.orm import Session
 
 from praxis.claims.v1 import events_pb2 as claims
 from praxis.patients.v1 import events_pb2 as patients
-from praxis_billing.usecases import directory, remittances
+from praxis_billing.usecases import directory, merges, remittances
 from praxis_chassis.events import reaction
 
 
 @reaction(patients.PatientRegistered, patients.PatientUpdated, patients.ResponsibilityChanged)
 def copy_patient(session: Session, event: patients.PatientRegistered) -> None:
     directory.copy_patient(session, event.patient)
+
+
+@reaction(patients.PatientMerged)
+def merge_patient(session: Session, event: patients.PatientMerged) -> None:
+    merges.unite(session, event)
+
+
+@reaction(patients.PatientUnmerged)
+def part_patients(session: Session, event: patients.PatientUnmerged) -> None:
+    merges.part(session, event)
 
 
 @reaction(patients.PatientErased)

@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Table, create_engine, text
 
+from praxis_chassis import merging
 from praxis_chassis.database import driver_url
 from praxis_chassis.tables import METADATA
 
@@ -58,6 +59,7 @@ def upgrade(scripts: Path, url: str, metadata: MetaData, role: str) -> None:
         guard.commit()
         with engine.begin() as connection:
             secure(connection, [*METADATA.tables.values(), *metadata.tables.values()], role)
+            merging.install(connection, metadata.sorted_tables)
     engine.dispose()
 
 

@@ -228,3 +228,14 @@ numbers = Table(
     Column("name", Text, primary_key=True),
     Column("last", BigInteger, nullable=False),
 )
+
+# Whose a row was said to be that a merge has given to somebody else.
+moves = Table(
+    "moves",
+    METADATA,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("table_name", Text, primary_key=True),
+    Column("column_name", Text, primary_key=True),
+    Column("row_key", Text, primary_key=True),
+    Column("origin_id", Uuid, nullable=False, info={"patient": "kept"}),
+)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from praxis.billing.v1 import events_pb2 as billing
 from praxis.patients.v1 import events_pb2 as patients
 from praxis_chassis.events import reaction
-from praxis_claims.usecases import copies, encounters, erasure, remittances
+from praxis_claims.usecases import copies, encounters, erasure, merges, remittances
 
 
 @reaction(patients.PatientRegistered, patients.PatientUpdated, patients.ResponsibilityChanged)
@@ -50,6 +50,16 @@ def copy_practitioner(session: Session, event: patients.PractitionerCreated) -> 
 def copy_referrer(session: Session, event: patients.ReferrerCreated) -> None:
     copies.keep_referrer(session, event.referrer)
     encounters.wake(session, f"referrer:{event.referrer.id}")
+
+
+@reaction(patients.PatientMerged)
+def merge_patient(session: Session, event: patients.PatientMerged) -> None:
+    merges.unite(session, event)
+
+
+@reaction(patients.PatientUnmerged)
+def part_patients(session: Session, event: patients.PatientUnmerged) -> None:
+    merges.part(session, event)
 
 
 @reaction(patients.PatientErased)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from praxis.patients.v1 import errors_pb2
 from praxis_chassis.service import Service
+from praxis_patients import reactions
 from praxis_patients.api.contact_preferences_service import ContactPreferencesService
 from praxis_patients.api.coverage_service import CoverageService
 from praxis_patients.api.directory_service import DirectoryService
 from praxis_patients.api.measurement_service import MeasurementService
+from praxis_patients.api.merge_service import MergeService
 from praxis_patients.api.party_service import PartyService
 from praxis_patients.api.patient_service import PatientService
 from praxis_patients.api.related_cause_service import RelatedCauseService
@@ -31,6 +33,7 @@ service = Service(
         MeasurementService(),
         CoverageService(),
         RelatedCauseService(),
+        MergeService(),
     ],
     metadata=Base.metadata,
     migrations=HERE / "migrations",
@@ -40,5 +43,6 @@ service = Service(
         "ex_coverages_rank": errors_pb2.ERROR_REASON_COVERAGE_RANK_TAKEN,
         "pk_patient_references": errors_pb2.ERROR_REASON_EXTERNAL_REFERENCE_TAKEN,
     },
+    reactions=reactions,
     erase=erasure.erase_again,
 )

@@ -11,13 +11,23 @@ from praxis.claims.v1 import events_pb2 as claims
 from praxis.patients.v1 import events_pb2 as patients
 from praxis.scheduling.v1 import events_pb2 as scheduling
 from praxis_chassis.events import event_type, reaction
-from praxis_reporting.usecases import claim_facts, control_totals, directory, postings, schedule
+from praxis_reporting.usecases import claim_facts, control_totals, directory, merges, postings, schedule
 from praxis_reporting.usecases.wire import day
 
 
 @reaction(patients.PatientRegistered, patients.PatientUpdated, patients.ResponsibilityChanged)
 def keep_patient(session: Session, event: Any) -> None:
     directory.keep_patient(session, event.patient)
+
+
+@reaction(patients.PatientMerged)
+def merge_patient(session: Session, event: patients.PatientMerged) -> None:
+    merges.unite(session, event)
+
+
+@reaction(patients.PatientUnmerged)
+def part_patients(session: Session, event: patients.PatientUnmerged) -> None:
+    merges.part(session, event)
 
 
 @reaction(patients.PatientErased)

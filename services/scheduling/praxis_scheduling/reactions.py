@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import events_pb2
 from praxis_chassis.events import reaction
-from praxis_scheduling.usecases import contacts, departures, directory
+from praxis_scheduling.usecases import contacts, departures, directory, merges
 
 PatientChanged = events_pb2.PatientRegistered | events_pb2.ResponsibilityChanged
 
@@ -27,6 +27,16 @@ def follow_patient(session: Session, event: events_pb2.PatientUpdated) -> None:
 @reaction(events_pb2.PatientErased)
 def erase_patient(session: Session, event: events_pb2.PatientErased) -> None:
     directory.erase_patient(session, event.patient_id)
+
+
+@reaction(events_pb2.PatientMerged)
+def merge_patient(session: Session, event: events_pb2.PatientMerged) -> None:
+    merges.unite(session, event)
+
+
+@reaction(events_pb2.PatientUnmerged)
+def part_patients(session: Session, event: events_pb2.PatientUnmerged) -> None:
+    merges.part(session, event)
 
 
 @reaction(events_pb2.LocationCreated, events_pb2.LocationUpdated)

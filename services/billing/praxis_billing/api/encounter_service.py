@@ -13,6 +13,7 @@ from praxis_billing.store.models import Encounter, Share
 from praxis_billing.usecases import encounters
 from praxis_chassis.database import fetch
 from praxis_chassis.mapping import read_date
+from praxis_chassis.merging import now_of
 from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
 
@@ -49,7 +50,7 @@ class EncounterService:
 def _wanted(request: pb.ListEncountersRequest) -> Select[Encounter]:
     found = select(Encounter)
     if request.patient_id:
-        found = found.where(Encounter.patient_id == UUID(request.patient_id))
+        found = found.where(Encounter.patient_id == now_of(request.patient_id))
     if request.visit_id:
         found = found.where(Encounter.visit_id == UUID(request.visit_id))
     if request.state:

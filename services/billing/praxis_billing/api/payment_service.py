@@ -13,6 +13,7 @@ from praxis_billing.store.models import Adjustment, Payment
 from praxis_billing.usecases import adjustments, payments
 from praxis_chassis.database import fetch
 from praxis_chassis.mapping import read_date
+from praxis_chassis.merging import now_of
 from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
 
@@ -54,7 +55,7 @@ class PaymentService:
         if request.encounter_id:
             found = found.where(Adjustment.encounter_id == UUID(request.encounter_id))
         if request.patient_id:
-            found = found.where(Adjustment.patient_id == UUID(request.patient_id))
+            found = found.where(Adjustment.patient_id == now_of(request.patient_id))
         items, token = page(call.session, found, order=[Adjustment.id], request=request, descending=True)
         call.shows(*{item.patient_id for item in items})
         return pb.ListAdjustmentsResponse(adjustments=map(ADJUSTMENT.message, items), next_page_token=token)

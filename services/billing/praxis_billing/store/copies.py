@@ -14,6 +14,7 @@ from praxis.billing.v1 import catalog_pb2
 from praxis.type.v1 import type_pb2
 from praxis_billing.store.base import Base
 from praxis_chassis.database import Tenanted, enum_column, message_column, messages_column, money
+from praxis_chassis.merging import KEPT
 from praxis_chassis.types import Money
 
 
@@ -21,7 +22,7 @@ class PatientCopy(Tenanted, Base):
     __tablename__ = "patient_copies"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, info={"patient": True})
-    survivor_id: Mapped[UUID | None] = mapped_column(info={"patient": True})
+    survivor_id: Mapped[UUID | None] = mapped_column(info=KEPT)
     display_name: Mapped[str] = mapped_column(default="")
     sector: Mapped[int] = enum_column(catalog_pb2.Sector)
     deceased_date: Mapped[date | None]
@@ -45,7 +46,7 @@ class PartyCopy(Tenanted, Base):
     __tablename__ = "party_copies"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    patient_id: Mapped[UUID | None] = mapped_column(info={"patient": True})
+    patient_id: Mapped[UUID | None] = mapped_column(info=KEPT)
     display_name: Mapped[str] = mapped_column(default="")
     language: Mapped[str] = mapped_column(default="")
     addresses: Mapped[list[Any]] = messages_column(type_pb2.Address)
@@ -56,7 +57,7 @@ class CoverageCopy(Tenanted, Base):
     __table_args__ = (Index("ix_coverage_copies_patient", "tenant_id", "patient_id"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    patient_id: Mapped[UUID] = mapped_column(info={"patient": True})
+    patient_id: Mapped[UUID] = mapped_column(info=KEPT)
     payer_id: Mapped[UUID]
     rank: Mapped[int]
     billed: Mapped[bool]

@@ -31,6 +31,7 @@ from praxis_billing.store.models import (
     TaxRate,
 )
 from praxis_chassis.context import context_of
+from praxis_chassis.merging import all_within
 
 
 def holds_on(start: Any, end: Any, day: date) -> ColumnElement[bool]:
@@ -45,9 +46,11 @@ def copy_of(session: Session, kind: type[Any], identifier: UUID) -> Any | None:
 
 
 def patient(session: Session, patient_id: UUID) -> PatientCopy | None:
-    """Return the local copy of a patient."""
+    """Return the local copy of a patient, or of whom he was merged into."""
     found = copy_of(session, PatientCopy, patient_id)
     assert found is None or isinstance(found, PatientCopy)
+    if found is not None and found.survivor_id is not None:
+        return patient(session, found.survivor_id)
     return found
 
 
@@ -152,7 +155,7 @@ def accounts(party_id: str, patient_id: str, words: str, day: date) -> Select[Ac
         query = query.where(Account.party_id == UUID(party_id))
     if patient_id:
         paying = select(ResponsibilityCopy.party_id).where(
-            ResponsibilityCopy.patient_id == UUID(patient_id),
+            ResponsibilityCopy.patient_id.in_(all_within(patient_id)),
             ResponsibilityCopy.basis_points > 0,
             holds_on(ResponsibilityCopy.from_date, ResponsibilityCopy.to_date, day),
         )

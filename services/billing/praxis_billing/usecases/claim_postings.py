@@ -224,7 +224,7 @@ def _onward(session: Session, encounter: Encounter, item: Judged, amount: Money)
     reasons = [r.code for r in item.decision.reasons if r.action is rules.Action.TRANSFER_TO_NEXT and r.amount]
     reason = ", ".join(reasons)
     covers = queries.coverages_of(session, encounter)
-    later = [cover for cover in covers if cover.rank > item.share.rank]
+    later = [cover for cover in covers if cover.rank > item.share.rank and cover.id != item.share.coverage_id]
     if later:
         target = share_for(encounter, item.charge, item.share.account_id, later[0])
         return [Move(item.share, target, amount, reason)]

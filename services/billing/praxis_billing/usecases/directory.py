@@ -59,6 +59,12 @@ def copy_patient(session: Session, patient: patient_pb2.Patient) -> None:
             open_for_party(session, UUID(item.party_id))
 
 
+def join(session: Session, absorbed_id: UUID, survivor_id: UUID | None) -> None:
+    """Keep who a patient is now."""
+    session.flush()
+    session.execute(update(PatientCopy).where(PatientCopy.id == absorbed_id).values(survivor_id=survivor_id))
+
+
 def _responsibility(patient_id: UUID, place: int, item: patient_pb2.Responsibility) -> ResponsibilityCopy:
     return ResponsibilityCopy(
         patient_id=patient_id,

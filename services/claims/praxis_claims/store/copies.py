@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from praxis.claims.v1 import claim_pb2
 from praxis.patients.v1 import coverage_pb2
 from praxis_chassis.database import Tenanted, enum_column, message_column
+from praxis_chassis.merging import KEPT
 from praxis_claims.store.base import Base
 
 
@@ -18,7 +19,7 @@ class PatientCopy(Tenanted, Base):
     __tablename__ = "patient_copies"
 
     patient_id: Mapped[UUID] = mapped_column(primary_key=True, info={"patient": True})
-    survivor_id: Mapped[UUID | None] = mapped_column(info={"patient": True})
+    survivor_id: Mapped[UUID | None] = mapped_column(info=KEPT)
     human: Mapped[bool] = mapped_column(Boolean)
     person: Mapped[claim_pb2.ClaimPerson] = message_column(claim_pb2.ClaimPerson)
     erased: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -30,7 +31,7 @@ class PartyCopy(Tenanted, Base):
     __tablename__ = "party_copies"
 
     party_id: Mapped[UUID] = mapped_column(primary_key=True)
-    patient_id: Mapped[UUID | None] = mapped_column(info={"patient": True})
+    patient_id: Mapped[UUID | None] = mapped_column(info=KEPT)
     person: Mapped[claim_pb2.ClaimPerson] = message_column(claim_pb2.ClaimPerson)
 
 
@@ -38,7 +39,7 @@ class CoverageCopy(Tenanted, Base):
     __tablename__ = "coverage_copies"
 
     coverage_id: Mapped[UUID] = mapped_column(primary_key=True)
-    patient_id: Mapped[UUID] = mapped_column(info={"patient": True})
+    patient_id: Mapped[UUID] = mapped_column(info=KEPT)
     kind: Mapped[int] = enum_column(coverage_pb2.CoverageKind)
     payer_id: Mapped[UUID]
     rank: Mapped[int] = mapped_column(Integer)

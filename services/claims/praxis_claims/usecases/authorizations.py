@@ -15,6 +15,7 @@ from praxis_chassis.database import fetch, uuid_of
 from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
 from praxis_chassis.mapping import read_date
+from praxis_chassis.merging import current, now_of
 from praxis_chassis.types import new_id
 from praxis_claims.store.authorizations import Authorization
 from praxis_claims.store.mappings import AUTHORIZATION
@@ -66,7 +67,7 @@ def open_authorization(session: Session, identifier: str, etag: str = "") -> Aut
 def listed(request: pb.ListAuthorizationsRequest) -> Select[Any]:
     query = select(Authorization)
     if request.patient_id:
-        query = query.where(Authorization.patient_id == uuid_of(request.patient_id, "patient_id"))
+        query = query.where(Authorization.patient_id == now_of(uuid_of(request.patient_id, "patient_id")))
     if request.payer_id:
         query = query.where(Authorization.payer_id == uuid_of(request.payer_id, "payer_id"))
     if request.appointment_type_id:
@@ -108,6 +109,8 @@ def _check_coverage(session: Session, authorization: Authorization) -> None:
 
 
 def _check_patient(session: Session, authorization: Authorization) -> None:
+    """Take whom the patient was merged into, if he was."""
+    authorization.patient_id = current(session, authorization.patient_id)
     patient = session.get(PatientCopy, (context_of(session).tenant, authorization.patient_id))
     if patient is None or patient.erased:
         raise DomainError(errors_pb2.ERROR_REASON_PATIENT_UNKNOWN, patient_id=authorization.patient_id)

@@ -14,6 +14,7 @@ from praxis_chassis.context import context_of
 from praxis_chassis.database import fetch, uuid_of
 from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
+from praxis_chassis.merging import now_of
 from praxis_claims.rules.claim_numbers import normalized
 from praxis_claims.rules.lifecycle import State
 from praxis_claims.store.mappings import CLAIM, CORRECTABLE
@@ -78,11 +79,12 @@ def listed(session: Session, request: claim_service_pb2.ListClaimsRequest) -> Se
         query = query.where(Claim.state.in_(list(request.states)))
     for column, text in (
         (Claim.payer_id, request.payer_id),
-        (Claim.patient_id, request.patient_id),
         (Claim.encounter_id, request.encounter_id),
     ):
         if text:
             query = query.where(column == uuid_of(text))
+    if request.patient_id:
+        query = query.where(Claim.patient_id == now_of(uuid_of(request.patient_id)))
     if request.claim_number:
         attempts = select(ClaimAttempt.claim_id).where(ClaimAttempt.claim_number == _number(request.claim_number))
         query = query.where((Claim.claim_number == _number(request.claim_number)) | Claim.id.in_(attempts))

@@ -7,6 +7,7 @@ from datetime import date
 from typing import TypeVar
 from uuid import UUID
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from praxis.claims.v1 import claim_pb2
@@ -34,6 +35,12 @@ def keep_patient(session: Session, patient: patient_pb2.Patient) -> None:
     )
     _complete(person, profile.name if human else None, profile.addresses)
     session.merge(PatientCopy(tenant_id=_tenant(session), patient_id=UUID(patient.id), human=human, person=person))
+
+
+def join(session: Session, absorbed_id: UUID, survivor_id: UUID | None) -> None:
+    """Keep who a patient is now."""
+    session.flush()
+    session.execute(update(PatientCopy).where(PatientCopy.patient_id == absorbed_id).values(survivor_id=survivor_id))
 
 
 def keep_party(session: Session, party: party_pb2.Party) -> None:

@@ -8,6 +8,7 @@ from praxis.patients.v1 import coverage_pb2
 from praxis.patients.v1 import coverage_service_pb2 as pb
 from praxis.type.v1 import type_pb2
 from praxis_chassis.database import fetch, uuid_of
+from praxis_chassis.merging import now_of
 from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
 from praxis_patients.store.mappings import COVERAGE
@@ -24,7 +25,7 @@ class CoverageService:
     def ListCoverages(self, request: pb.ListCoveragesRequest, call: Call) -> pb.ListCoveragesResponse:
         wanted = select(Coverage)
         if request.patient_id:
-            wanted = wanted.where(Coverage.patient_id == uuid_of(request.patient_id, "patient_id"))
+            wanted = wanted.where(Coverage.patient_id == now_of(uuid_of(request.patient_id, "patient_id")))
         order = [Coverage.patient_id, Coverage.rank, Coverage.id]
         found, token = page(call.session, wanted, order=order, request=request)
         return pb.ListCoveragesResponse(coverages=map(COVERAGE.message, found), next_page_token=token)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from praxis.patients.v1 import patient_pb2
 from praxis.patients.v1 import patient_service_pb2 as pb
+from praxis_chassis import merging
 from praxis_chassis.rpc import Call, command, query
 from praxis_patients.store.mappings import PATIENT, PATIENT_READING
 from praxis_patients.store.models import Patient
@@ -17,7 +20,10 @@ class PatientService:
 
     @query
     def GetPatient(self, request: pb.GetPatientRequest, call: Call) -> patient_pb2.Patient:
-        return _shown(PATIENT_READING.get(call.session, request.id))
+        found = PATIENT_READING.get(call.session, request.id)
+        if found.survivor_id:
+            found = PATIENT_READING.get(call.session, str(merging.current(call.session, UUID(found.id))))
+        return _shown(found)
 
     @query
     def ListPatients(self, request: pb.ListPatientsRequest, call: Call) -> pb.ListPatientsResponse:

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from praxis.patients.v1 import related_cause_pb2
 from praxis.patients.v1 import related_cause_service_pb2 as pb
 from praxis_chassis.database import fetch, uuid_of
+from praxis_chassis.merging import now_of
 from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
 from praxis_patients.store.causes import RELATED_CAUSE, RelatedCause
@@ -22,7 +23,7 @@ class RelatedCauseService:
     def ListRelatedCauses(self, request: pb.ListRelatedCausesRequest, call: Call) -> pb.ListRelatedCausesResponse:
         wanted = select(RelatedCause)
         if request.patient_id:
-            wanted = wanted.where(RelatedCause.patient_id == uuid_of(request.patient_id, "patient_id"))
+            wanted = wanted.where(RelatedCause.patient_id == now_of(uuid_of(request.patient_id, "patient_id")))
         found, token = page(call.session, wanted, order=[RelatedCause.id], request=request)
         return pb.ListRelatedCausesResponse(related_causes=map(RELATED_CAUSE.message, found), next_page_token=token)
 

@@ -8,6 +8,7 @@ class Change(enum.Enum):
     REACTIVATE = "reactivate"
     DECEASE = "decease"
     TRANSFER = "transfer"
+    MERGE = "merge"
     ERASE = "erase"
 
 
@@ -17,6 +18,7 @@ CHANGES: dict[Change, tuple[frozenset[str], str]] = {
     Change.REACTIVATE: (frozenset({"inactive", "deceased", "transferred"}), "active"),
     Change.DECEASE: (frozenset({"active", "inactive", "transferred"}), "deceased"),
     Change.TRANSFER: (frozenset({"active", "inactive"}), "transferred"),
+    Change.MERGE: (frozenset({"active", "inactive", "deceased", "transferred"}), "merged"),
     Change.ERASE: (frozenset({"active", "inactive", "deceased", "transferred", "merged"}), "erased"),
 }
 CLOSED = frozenset({"merged", "erased"})

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from praxis.patients.v1 import (
     coverage_pb2,
     measurement_pb2,
+    merge_pb2,
     party_pb2,
     patient_pb2,
     practice_pb2,
@@ -17,6 +18,7 @@ from praxis.patients.v1 import (
 from praxis_chassis.mapping import Mapping, Special
 from praxis_chassis.reading import Children, Reading
 from praxis_patients.store.measurements import Measurement
+from praxis_patients.store.merges import MergeAcknowledgment, PatientMerge
 from praxis_patients.store.models import (
     Coverage,
     Location,
@@ -77,7 +79,15 @@ RESPONSIBILITY = Mapping(
 PATIENT = Mapping(
     Patient,
     patient_pb2.Patient,
-    read_only={"chart_number", "state", "display_name", "deceased_date", "transferred_date", "transferred_to"},
+    read_only={
+        "chart_number",
+        "state",
+        "display_name",
+        "deceased_date",
+        "transferred_date",
+        "transferred_to",
+        "survivor_id",
+    },
     special={
         "human": Special(read=_human, write=_set_human),
         "external_refs": Special(read=_references, write=Patient.set_references),
@@ -116,3 +126,13 @@ MEASUREMENT = Mapping(
 TASK = Mapping(PatientTask, task_pb2.PatientTask, read_only={"state", "close_time", "closed_by"})
 VERIFIED = {"verification_result", "verify_time", "verified_by", "verification_note", "card_front", "card_back"}
 COVERAGE = Mapping(Coverage, coverage_pb2.Coverage, read_only={"state", *VERIFIED})
+MERGE_ACKNOWLEDGMENT = Mapping(MergeAcknowledgment, merge_pb2.MergeAcknowledgment)
+PATIENT_MERGE = Mapping(
+    PatientMerge,
+    merge_pb2.PatientMerge,
+    read_only={"state", "reversal_reason"},
+    special={
+        "acknowledgments": Special(read=lambda merge: [MERGE_ACKNOWLEDGMENT.message(r) for r in merge.acknowledgments]),
+        "complete": Special(read=lambda merge: merge.complete),
+    },
+)

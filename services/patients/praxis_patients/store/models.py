@@ -34,10 +34,11 @@ from praxis_chassis.database import (
     metadata,
     money,
 )
+from praxis_chassis.merging import KEPT
 from praxis_chassis.sealing import Sealed, sealed_column
 from praxis_patients.rules.shares import Share
 
-PATIENT = {"patient": True}  # columns that a merge of two patients rewrites
+PATIENT = {"patient": True}  # columns whose rows a merge gives to the survivor
 
 
 class Base(DeclarativeBase):
@@ -120,7 +121,7 @@ class Party(Aggregate, Base):
     addresses: Mapped[list[type_pb2.Address]] = messages_column(type_pb2.Address)
     telecoms: Mapped[list[type_pb2.Telecom]] = messages_column(type_pb2.Telecom)
     language: Mapped[str]
-    patient_id: Mapped[UUID | None] = mapped_column(info=PATIENT)
+    patient_id: Mapped[UUID | None] = mapped_column(info=KEPT)
 
     def blank(self) -> None:
         """Forget everything but the id."""
@@ -155,7 +156,7 @@ class Patient(Aggregate, Base):
     transferred_date: Mapped[date | None]
     transferred_to: Mapped[str] = mapped_column(server_default="", default="")
     statements_held: Mapped[bool] = mapped_column(server_default=false(), default=False)
-    survivor_id: Mapped[UUID | None] = mapped_column(info=PATIENT)
+    survivor_id: Mapped[UUID | None] = mapped_column(info=KEPT)
     responsibilities: Mapped[list[Responsibility]] = relationship(
         cascade="all, delete-orphan", order_by="Responsibility.position", lazy="selectin"
     )
@@ -266,7 +267,7 @@ class Coverage(Aggregate, Base):
         ),
     )
 
-    patient_id: Mapped[UUID] = mapped_column(info=PATIENT)
+    patient_id: Mapped[UUID] = mapped_column(info=KEPT)
     state: Mapped[int] = enum_column(coverage_pb2.CoverageState)
     kind: Mapped[int] = enum_column(coverage_pb2.CoverageKind)
     payer_id: Mapped[UUID]
@@ -295,6 +296,11 @@ class Coverage(Aggregate, Base):
     verify_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     verified_by: Mapped[str] = mapped_column(default="")
     verification_note: Mapped[str] = mapped_column(default="")
+
+    def overlaps(self, other: Coverage) -> bool:
+        """Tell whether both are in force on some day."""
+        begins, ends = self.from_date or date.min, self.to_date or date.max
+        return begins < (other.to_date or date.max) and (other.from_date or date.min) < ends
 
     def blank(self) -> None:
         """Forget who was insured; payer, rank and dates stay, because the money refers to them."""

@@ -11,8 +11,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import patient_pb2
+from praxis_chassis.merging import all_within
 from praxis_patients.rules.search import Key, Purpose, Term, prefix_end
 from praxis_patients.store.causes import RelatedCause
+from praxis_patients.store.merges import PatientMerge
 from praxis_patients.store.models import (
     Coverage,
     Location,
@@ -103,6 +105,18 @@ def patients_of_party(session: Session, party_id: UUID) -> Sequence[Patient]:
     """Return the patients that a party answers for, at any time, and that can still change."""
     query = select(Patient).where(answered_by(party_id), Patient.state.not_in(HIDDEN))
     return session.scalars(query.order_by(Patient.id)).all()
+
+
+def absorbed_by(session: Session, patient_id: UUID) -> Sequence[Patient]:
+    """Return everybody who is this patient now, the absorbed of the absorbed included."""
+    within = select(Patient).where(Patient.id.in_(all_within(patient_id)), Patient.id != patient_id)
+    return session.scalars(within.order_by(Patient.id)).all()
+
+
+def merges_of(session: Session, patient_id: UUID) -> Sequence[PatientMerge]:
+    """Return the merges of a patient and of everybody whom he absorbed."""
+    within = all_within(patient_id)
+    return session.scalars(select(PatientMerge).where(PatientMerge.survivor_id.in_(within))).all()
 
 
 def parties(session: Session, ids: Iterable[UUID]) -> dict[UUID, Party]:

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 from praxis.patients.v1 import coverage_pb2, errors_pb2, related_cause_pb2
 from praxis.patients.v1 import coverage_service_pb2 as pb
 from praxis.patients.v1 import events_pb2 as happened
-from praxis_chassis.database import fetch
+from praxis_chassis import merging
+from praxis_chassis.database import fetch, uuid_of
 from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
 from praxis_chassis.mapping import read_date
@@ -24,8 +25,9 @@ _SELF = coverage_pb2.SUBSCRIBER_RELATIONSHIP_SELF
 
 
 def add(session: Session, request: pb.CreateCoverageRequest) -> Coverage:
-    patient = open_patient(session, request.coverage.patient_id)
+    patient = open_patient(session, str(merging.current(session, uuid_of(request.coverage.patient_id))))
     coverage: Coverage = COVERAGE.new(request.coverage)
+    coverage.patient_id = patient.id
     coverage.id, coverage.state = new_id(), coverage_pb2.COVERAGE_STATE_ACTIVE
     _settle(session, coverage, patient)
     record(session, happened.CoverageAdded, coverage)

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from praxis.patients.v1 import errors_pb2, party_pb2, patient_pb2
 from praxis.patients.v1 import events_pb2 as happened
-from praxis.patients.v1 import party_pb2, patient_pb2
 from praxis.patients.v1 import patient_service_pb2 as pb
 from praxis_chassis.context import context_of
 from praxis_chassis.database import fetch
+from praxis_chassis.errors import DomainError
 from praxis_chassis.events import record
 from praxis_patients.rules.lifecycle import Change
 from praxis_patients.store import queries
@@ -20,8 +21,20 @@ from praxis_patients.usecases.states import state_after
 
 
 def erase(session: Session, request: pb.ErasePatientRequest) -> Patient:
-    """Erase a patient, his coverages, and the parties that serve nobody else."""
+    """Erase a patient, whomever he absorbed, their coverages, and the parties that serve nobody else."""
     patient = fetch(session, Patient, request.id, lock=True, etag=request.etag)
+    if patient.state == patient_pb2.PATIENT_STATE_MERGED:
+        raise DomainError(errors_pb2.ERROR_REASON_PATIENT_MERGED, survivor_id=patient.survivor_id)
+    erased = _erase(session, patient)
+    for merge in queries.merges_of(session, patient.id):
+        merge.reason = merge.reversal_reason = ""
+    for absorbed in queries.absorbed_by(session, patient.id):
+        _erase(session, absorbed)
+    session.flush()
+    return erased
+
+
+def _erase(session: Session, patient: Patient) -> Patient:
     state_after(patient, Change.ERASE)
     coverages = queries.coverages_of(session, patient.id)
     parties = {row.party_id for row in patient.responsibilities} | {row.subscriber_party_id for row in coverages}
@@ -38,7 +51,6 @@ def erase(session: Session, request: pb.ErasePatientRequest) -> Patient:
     record(session, happened.PatientErased, patient, patient_id=patient.id)
     for party_id in sorted(parties):
         _erase_party(session, party_id, patient.id)
-    session.flush()
     return patient
 
 
@@ -46,7 +58,8 @@ def erase_again(session: Session, patient_id: UUID) -> None:
     """Erase a patient whom a restore brought back; nobody, and who is erased already, is left as he is."""
     patient = session.get(Patient, (context_of(session).tenant, patient_id))
     if patient is not None and patient.state != patient_pb2.PATIENT_STATE_ERASED:
-        erase(session, pb.ErasePatientRequest(id=str(patient_id)))
+        _erase(session, patient)
+        session.flush()
 
 
 def _erase_party(session: Session, party_id: UUID, patient_id: UUID) -> None:

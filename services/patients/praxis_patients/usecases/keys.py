@@ -13,6 +13,7 @@ from praxis.type.v1 import type_pb2
 from praxis_chassis.sealing import blind_index
 from praxis_patients.rules import matching, names, phones
 from praxis_patients.rules.search import Purpose, Term
+from praxis_patients.store import queries
 from praxis_patients.store.models import Party, PartyKey, Patient, PatientKey
 
 GOVERNMENT_ID = "patients.government_id"
@@ -20,15 +21,21 @@ Pairs = set[tuple[str, str]]
 
 
 def index_patient(session: Session, patient: Patient) -> None:
-    """Bring the keys of a patient up to date with the record and with who answers for it."""
+    """Bring the keys of a patient up to date with the record, who answers for it, and the duplicates it absorbed."""
     session.flush()
+    wanted = set() if patient.survivor_id else _keys_of(patient)
+    for absorbed in queries.absorbed_by(session, patient.id) if wanted else ():
+        wanted |= _keys_of(absorbed)
+    _replace_patient_keys(session, patient, wanted)
+
+
+def _keys_of(patient: Patient) -> Pairs:
     owners = [row.party for row in patient.responsibilities if row.party_id != patient.party_id]
     wanted = _of_names(_names_of(patient), Purpose.NAME) | _numbers_of(patient)
     wanted |= _of_names((owner.display_name for owner in owners), Purpose.OWNER)
     for telecoms in (_telecoms_of(patient), *(owner.telecoms for owner in owners if patient.human is None)):
         wanted |= _of_telecoms(telecoms)
-    wanted |= {(Purpose.BLOCK.value, block) for block in matching.blocking_keys(record_of(patient))}
-    _replace_patient_keys(session, patient, wanted)
+    return wanted | {(Purpose.BLOCK.value, block) for block in matching.blocking_keys(record_of(patient))}
 
 
 def forget_patient(session: Session, patient: Patient) -> None:

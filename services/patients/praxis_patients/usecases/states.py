@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from praxis.patients.v1 import errors_pb2, patient_pb2
 from praxis.patients.v1 import events_pb2 as happened
 from praxis.patients.v1 import patient_service_pb2 as pb
-from praxis_chassis.database import enum_words, fetch
+from praxis_chassis.database import check_etag, enum_words, fetch
 from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
 from praxis_chassis.mapping import read_date
@@ -24,7 +24,10 @@ _WORDS, _NUMBERS = enum_words(patient_pb2.PatientState)
 
 def open_patient(session: Session, identifier: str, etag: str = "") -> Patient:
     """Load a patient for change, unless he was merged or erased."""
-    patient = fetch(session, Patient, identifier, lock=True, etag=etag)
+    patient = fetch(session, Patient, identifier, lock=True, etag="")
+    if patient.survivor_id is not None:
+        raise DomainError(errors_pb2.ERROR_REASON_PATIENT_MERGED, survivor_id=patient.survivor_id)
+    check_etag(patient, etag, "patient")
     if _WORDS[patient.state] in lifecycle.CLOSED:
         raise DomainError(errors_pb2.ERROR_REASON_PATIENT_CLOSED, state=_WORDS[patient.state])
     return patient

@@ -16,6 +16,7 @@ from praxis_chassis.context import context_of
 from praxis_chassis.database import enum_words, fetch, uuid_of
 from praxis_chassis.errors import DomainError
 from praxis_chassis.events import record
+from praxis_chassis.merging import now_of
 from praxis_patients.store.models import Patient
 from praxis_patients.store.tasks import PatientTask
 
@@ -58,7 +59,7 @@ def close(session: Session, identifier: str, etag: str, state: int) -> PatientTa
 def wanted(request: pb.ListPatientTasksRequest) -> Select[Any]:
     query = select(PatientTask)
     if request.patient_id:
-        query = query.where(PatientTask.patient_id == uuid_of(request.patient_id, "patient_id"))
+        query = query.where(PatientTask.patient_id == now_of(uuid_of(request.patient_id, "patient_id")))
     return query.where(PatientTask.state.in_(request.states)) if request.states else query
 
 

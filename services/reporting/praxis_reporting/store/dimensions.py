@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from praxis.patients.v1 import patient_pb2
 from praxis_chassis.database import Tenanted, enum_column
+from praxis_chassis.merging import KEPT
 from praxis_reporting.store.base import Base
 
 
@@ -17,7 +18,7 @@ class Patient(Tenanted, Base):
     __tablename__ = "patients"
 
     patient_id: Mapped[UUID] = mapped_column(primary_key=True, info={"patient": True})
-    survivor_id: Mapped[UUID | None] = mapped_column(info={"patient": True})
+    survivor_id: Mapped[UUID | None] = mapped_column(info=KEPT)
     chart_number: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(Text)
     state: Mapped[Any] = enum_column(patient_pb2.PatientState)

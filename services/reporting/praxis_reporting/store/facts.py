@@ -16,6 +16,7 @@ from praxis.claims.v1 import claim_pb2
 from praxis.reporting.v1 import report_pb2
 from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2, visit_pb2
 from praxis_chassis.database import Tenanted, enum_column
+from praxis_chassis.merging import FIXED
 from praxis_reporting.store.base import Base
 
 
@@ -29,7 +30,7 @@ class Entry(Tenanted, Base):
     entry_date: Mapped[date] = mapped_column(Date)
     entry_time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     service_date: Mapped[date | None] = mapped_column(Date)
-    patient_id: Mapped[UUID | None] = mapped_column(info={"patient": True})
+    patient_id: Mapped[UUID | None] = mapped_column(info=FIXED)
     account_id: Mapped[UUID | None]
     payer_id: Mapped[UUID | None]
     location_id: Mapped[UUID | None]
@@ -66,7 +67,7 @@ class Receivable(Tenanted, Base):
     share_id: Mapped[UUID] = mapped_column(primary_key=True)
     encounter_id: Mapped[UUID | None]
     charge_id: Mapped[UUID | None]
-    patient_id: Mapped[UUID | None] = mapped_column(info={"patient": True})
+    patient_id: Mapped[UUID | None] = mapped_column(info=FIXED)
     account_id: Mapped[UUID | None]
     payer_id: Mapped[UUID | None]
     service_date: Mapped[date | None] = mapped_column(Date)
@@ -125,7 +126,7 @@ class Appointment(Tenanted, Base):
     __tablename__ = "appointments"
 
     appointment_id: Mapped[UUID] = mapped_column(primary_key=True)
-    patient_id: Mapped[UUID] = mapped_column(info={"patient": True})
+    patient_id: Mapped[UUID] = mapped_column(info=FIXED)
     appointment_type_id: Mapped[UUID | None]
     appointment_type_name: Mapped[str] = mapped_column(Text)
     location_id: Mapped[UUID | None]
@@ -153,7 +154,7 @@ class Visit(Tenanted, Base):
 
     visit_id: Mapped[UUID] = mapped_column(primary_key=True)
     appointment_id: Mapped[UUID | None]
-    patient_id: Mapped[UUID] = mapped_column(info={"patient": True})
+    patient_id: Mapped[UUID] = mapped_column(info=FIXED)
     location_id: Mapped[UUID | None]
     practitioner_id: Mapped[UUID | None]
     state: Mapped[Any] = enum_column(visit_pb2.VisitState)
@@ -173,7 +174,7 @@ class Claim(Tenanted, Base):
 
     claim_id: Mapped[UUID] = mapped_column(primary_key=True)
     claim_number: Mapped[str] = mapped_column(Text)
-    patient_id: Mapped[UUID] = mapped_column(info={"patient": True})
+    patient_id: Mapped[UUID] = mapped_column(info=FIXED)
     encounter_id: Mapped[UUID | None]
     payer_id: Mapped[UUID | None]
     coverage_rank: Mapped[int] = mapped_column(Integer)

@@ -39,6 +39,12 @@ def keep_patient(session: Session, patient: patient_pb2.Patient) -> None:
         put(session, PatientName, {"patient_id": UUID(patient.id), "display_name": patient.display_name})
 
 
+def join(session: Session, absorbed_id: UUID, survivor_id: UUID | None) -> None:
+    """Keep who a patient is now."""
+    session.flush()
+    session.execute(update(Patient).where(Patient.patient_id == absorbed_id).values(survivor_id=survivor_id))
+
+
 def forget_patient(session: Session, patient_id: str) -> None:
     """Drop the name of an erased patient; ids and money stay."""
     session.execute(delete(PatientName).where(PatientName.patient_id == UUID(patient_id)))

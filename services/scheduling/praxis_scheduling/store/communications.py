@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from praxis.scheduling.v1 import communication_pb2 as pb
 from praxis.type.v1 import type_pb2
 from praxis_chassis.database import Aggregate, ProtoEnum, Tenanted, enum_column, enum_words, messages_column
+from praxis_chassis.merging import KEPT
 from praxis_scheduling.store.models import Base, PatientCopy
 
 KINDS = enum_words(pb.CommunicationKind)[0]
@@ -31,7 +32,7 @@ class PartyCopy(Tenanted, Base):
     __table_args__ = (Index("ix_party_copies_patient", "tenant_id", "patient_id"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    patient_id: Mapped[UUID | None] = mapped_column(info={"patient": True})
+    patient_id: Mapped[UUID | None] = mapped_column(info=KEPT)
     display_name: Mapped[str]
     language: Mapped[str]
     telecoms: Mapped[list[type_pb2.Telecom]] = messages_column(type_pb2.Telecom)

@@ -24,6 +24,7 @@ from praxis_chassis.database import (
     money,
 )
 from praxis_chassis.errors import common_error
+from praxis_chassis.merging import KEPT
 from praxis_chassis.types import new_id
 from praxis_scheduling.rules import lifecycle
 from praxis_scheduling.rules.hours import BlockKind, WeeklyBlock, WeeklyHours, minute_of_day
@@ -59,7 +60,7 @@ class PatientCopy(Tenanted, Base):
     __tablename__ = "patient_copies"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, info={"patient": True})
-    survivor_id: Mapped[UUID | None] = mapped_column(info={"patient": True})
+    survivor_id: Mapped[UUID | None] = mapped_column(info=KEPT)
     name: Mapped[str]
     kind: Mapped[int] = enum_column(appointment_type_pb2.PatientKind)
     species_code: Mapped[str]

@@ -15,6 +15,7 @@ from praxis_chassis.database import fetch
 from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
 from praxis_chassis.mapping import instant
+from praxis_chassis.merging import now_of
 from praxis_scheduling.store import calendar
 from praxis_scheduling.store.models import Appointment, AppointmentType, Reservation
 from praxis_scheduling.usecases import deposits
@@ -60,7 +61,7 @@ def wanted(request: appointment_service_pb2.ListAppointmentsRequest, dates: list
     if request.practitioner_id:
         query = query.where(Appointment.practitioner_ids.contains([UUID(request.practitioner_id)]))
     if request.patient_id:
-        query = query.where(Appointment.patient_id == UUID(request.patient_id))
+        query = query.where(Appointment.patient_id == now_of(request.patient_id))
     if request.resource_id:
         taken = select(Reservation.appointment_id).where(
             Reservation.resource_id == UUID(request.resource_id), Reservation.live

@@ -122,6 +122,7 @@ def _touches(item: Reservation, spot: Place) -> bool:
 def _wish_of(session: Session, appointment: Appointment) -> Wish:
     """Check who is to come for what, and return what is to be booked."""
     patient = directory.known_patient(session, appointment.patient_id, hold=True)
+    appointment.patient_id = patient.id
     kind = active_type(session, appointment.appointment_type_id)
     wish = wish_for(kind, appointment.channel, appointment.duration_minutes, frozenset(patient.tags))
     eligibility.check_patient(session, wish, patient)

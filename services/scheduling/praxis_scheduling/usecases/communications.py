@@ -15,6 +15,7 @@ from praxis_chassis.context import context_of
 from praxis_chassis.database import fetch
 from praxis_chassis.errors import DomainError, Violation, invalid, refuse
 from praxis_chassis.events import record
+from praxis_chassis.merging import now_of
 from praxis_scheduling.rules import wording
 from praxis_scheduling.store.communications import Communication, MessageTemplate, PartyCopy, ReminderPlan
 from praxis_scheduling.usecases import contacts, reminders, sending, words
@@ -40,7 +41,9 @@ PLANNABLE = (
 def wanted(request: communication_service_pb2.ListCommunicationsRequest) -> Select[Any]:
     """Return the query of a list."""
     query = select(Communication)
-    for name in ("patient_id", "appointment_id", "recall_id"):
+    if request.patient_id:
+        query = query.where(Communication.patient_id == now_of(request.patient_id))
+    for name in ("appointment_id", "recall_id"):
         if value := getattr(request, name):
             query = query.where(getattr(Communication, name) == UUID(value))
     return query.where(Communication.state.in_(request.states)) if request.states else query

@@ -67,6 +67,15 @@ def _copy_contacts(copy: PatientCopy, patient: patient_pb2.Patient) -> None:
     copy.responsibilities = nameless
 
 
+def join(session: Session, absorbed_id: UUID, survivor_id: UUID | None) -> None:
+    """Keep who a patient is now; what refers to the survivor may arrive before he does."""
+    if survivor_id is not None and session.get(PatientCopy, (context_of(session).tenant, survivor_id)) is None:
+        kind = appointment_type_pb2.PATIENT_KIND_UNSPECIFIED
+        session.add(PatientCopy(id=survivor_id, name="", kind=kind, species_code="", erased=False))
+    _copy(session, PatientCopy, absorbed_id).survivor_id = survivor_id
+    session.flush()
+
+
 def copy_location(session: Session, location: practice_pb2.Location) -> None:
     """Keep name, time zone, telephone number, practice and country of a location."""
     copy = _copy(session, LocationCopy, location.id)
@@ -107,9 +116,14 @@ def _without_reason(cancellation: appointment_pb2.Cancellation | None) -> appoin
 
 
 def known_patient(session: Session, identifier: UUID, *, hold: bool = False) -> PatientCopy:
-    """Return the copy of a patient, or refuse; `hold` lets nobody say that the patient is gone until it is booked."""
+    """Return the copy of a patient or of whom he was merged into, or refuse;
+
+    `hold` lets nobody say that the patient is gone until it is booked.
+    """
     held = {"read": True, "key_share": True} if hold else None
     found = session.get(PatientCopy, (context_of(session).tenant, identifier), with_for_update=held)
+    if found is not None and found.survivor_id is not None:
+        return known_patient(session, found.survivor_id, hold=hold)
     if found is None:
         raise DomainError(errors_pb2.ERROR_REASON_PATIENT_UNKNOWN, id=identifier)
     if found.erased:

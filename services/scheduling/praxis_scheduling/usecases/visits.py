@@ -17,6 +17,7 @@ from praxis_chassis.context import context_of
 from praxis_chassis.database import fetch, uuid_of
 from praxis_chassis.errors import DomainError, invalid, not_found
 from praxis_chassis.events import record
+from praxis_chassis.merging import now_of
 from praxis_chassis.types import new_id
 from praxis_scheduling.rules.flow import Step, effective, stamps
 from praxis_scheduling.store.flow import IN_A_ROOM, VISIT_STATES, Visit, VisitStatusEvent
@@ -35,7 +36,7 @@ def wanted(request: visit_service_pb2.ListVisitsRequest, dates: list[Any]) -> Se
     if request.practitioner_id:
         query = query.where(Visit.practitioner_id == UUID(request.practitioner_id))
     if request.patient_id:
-        query = query.where(Visit.patient_id == UUID(request.patient_id))
+        query = query.where(Visit.patient_id == now_of(request.patient_id))
     return query.where(Visit.state.in_(request.states)) if request.states else query
 
 
@@ -64,7 +65,7 @@ def arrive(session: Session, identifier: str, etag: str) -> Visit:
 
 def walk_in(session: Session, visit: Visit) -> Visit:
     """Open the visit of a patient who came without an appointment."""
-    directory.known_patient(session, visit.patient_id)
+    visit.patient_id = directory.known_patient(session, visit.patient_id).id
     _check_care(session, visit)
     visit.id, visit.walk_in = new_id(), True
     return _open(session, visit)

@@ -1,0 +1,26 @@
+"""What patients does about events of the others: it notes which have done their part of a merge."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from praxis.billing.v1 import events_pb2 as billing
+from praxis.claims.v1 import events_pb2 as claims
+from praxis.reporting.v1 import events_pb2 as reporting
+from praxis.scheduling.v1 import events_pb2 as scheduling
+from praxis_chassis.events import event_type, reaction
+from praxis_patients.usecases import merges
+
+
+@reaction(
+    scheduling.PatientMergeApplied,
+    billing.PatientMergeApplied,
+    claims.PatientMergeApplied,
+    reporting.PatientMergeApplied,
+)
+def note_applied(session: Session, event: Any) -> None:
+    service = event_type(event.DESCRIPTOR).service
+    merges.acknowledge(session, service, UUID(event.merge_id), event.moved, reversed_=event.reversed)
