@@ -167,6 +167,7 @@ def patients(day: Day) -> tuple[str, str]:
     day.change(path, tags=[day.mark.lower()])
     heavy = {"patient_id": animal["id"], "kind": "weight", "value": "52.5", "unit": "lb", "note": day.mark}
     weight = day.make("/v1/measurements", heavy)
+    day.api.get(f"/v1/measurements/{weight['id']}")
     day.make(f"/v1/measurements/{weight['id']}:correct", {"value": "25.5", "note": day.mark})
     died = {"deceased_date": day.today.isoformat(), "condolence_letter": True}
     day.make(f"/v1/patients/{late['id']}:markDeceased", died)

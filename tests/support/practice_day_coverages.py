@@ -19,6 +19,10 @@ def coverage_work(day: Day, patient: str, coverage: str) -> None:
         "accident_date": (day.today - timedelta(days=9)).isoformat(),
         "adjuster_name": f"{day.mark} Adams",
     }
+    party = day.api.get(f"/v1/patients/{patient}")["human"]["party_id"]
+    said = {"patient_id": patient, "party_id": party, "kind": "treatment", "decision": "given", "source": "paper"}
+    day.make("/v1/consents", said)
+    assert day.api.get(f"/v1/patients/{patient}/consents")["consents"][0]["in_force"]
     cause = day.make("/v1/relatedCauses", accident)
     path = f"/v1/relatedCauses/{cause['id']}"
     day.change(path, claim_number=f"WC-{day.mark}")

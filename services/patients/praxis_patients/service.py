@@ -7,6 +7,7 @@ from pathlib import Path
 from praxis.patients.v1 import errors_pb2
 from praxis_chassis.service import Service
 from praxis_patients import reactions
+from praxis_patients.api.consent_service import ConsentService
 from praxis_patients.api.contact_preferences_service import ContactPreferencesService
 from praxis_patients.api.coverage_service import CoverageService
 from praxis_patients.api.directory_service import DirectoryService
@@ -31,6 +32,7 @@ service = Service(
         PatientService(),
         PatientTaskService(),
         MeasurementService(),
+        ConsentService(),
         CoverageService(),
         RelatedCauseService(),
         MergeService(),
