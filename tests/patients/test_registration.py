@@ -109,7 +109,11 @@ def test_a_likely_duplicate_is_told_and_not_refused(house: House) -> None:
     assert (found.patient_id, found.chart_number, found.display_name) == (first.id, "1001", "Anna Müller")
     assert found.score >= 8
     assert pb.MATCH_REASON_BIRTH_DATE in found.reasons
-    assert not house.human("Muller", "Tom", birth_date="1980-03-12", phone="(312) 555-0142").possible_duplicates
+    assert not found.maybe_relatives
+    twin = house.human("Muller", "Tom", birth_date="1980-03-12", phone="(312) 555-0142")
+    assert all(each.maybe_relatives for each in twin.possible_duplicates)
+    sister = house.human("Muller", "Eva", birth_date="1984-07-01", phone="(312) 555-0142")
+    assert not sister.possible_duplicates
 
 
 def test_the_same_chip_is_the_same_animal(house: House) -> None:

@@ -101,7 +101,8 @@ def _human_record(patient: Patient) -> matching.Record:
         government_id=patient.government_id.index if patient.government_id else "",
         telecoms=frozenset(item.value for item in human.telecoms),
         postal_codes=frozenset(names.plain(item.postal_code)[:5] for item in human.addresses if item.postal_code),
-        streets=frozenset(names.plain(" ".join(item.lines)) for item in human.addresses if item.lines),
+        streets=frozenset(names.plain(line) for item in human.addresses for line in item.lines) - {""},
+        cities=frozenset(names.plain(item.city) for item in human.addresses) - {""},
     )
 
 

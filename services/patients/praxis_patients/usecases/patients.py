@@ -116,4 +116,5 @@ def _possible(other: Patient, match: matching.Match) -> pb.PossibleDuplicate:
         birth_date=profile.birth_date if profile is not None else "",
         score=match.score,
         reasons=[pb.MatchReason.Value(f"MATCH_REASON_{reason.name}") for reason in dict.fromkeys(match.reasons)],
+        maybe_relatives=match.maybe_relatives,
     )
