@@ -1,10 +1,15 @@
-"""Ask identity who a credential belongs to and what it opens."""
+"""Ask identity who a credential belongs to and what it opens, and patients whom a portal user answers for."""
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from google.protobuf.message import Message
+from google.rpc import code_pb2, status_pb2
 
 from praxis.identity.v1 import access_service_pb2 as access_pb2
+from praxis.patients.v1 import party_service_pb2 as party_pb2
+from praxis_chassis.compartment import PORTAL_USER, Compartment
 from praxis_chassis.tokens import Minter
 from praxis_chassis.types import new_id
 from praxis_gateway.identity.rules import keys
@@ -13,15 +18,18 @@ from praxis_gateway.problems import from_status, not_authenticated
 from praxis_gateway.tokens import Caller, bearer
 
 SERVICE = "praxis.identity.v1.AccessService"
+COMPARTMENT = "praxis.patients.v1.PartyService/GetCompartment"
 _READ_ACCESS = ("identity.access.read",)
+_READ_COMPARTMENT = ("patients.compartments.read",)
 _SYSTEM = "gateway"
 
 
 class Access:
-    """The gateway's own questions to identity, asked as the system and never on behalf of a caller."""
+    """The gateway's own questions, asked as the system and never on behalf of a caller."""
 
-    def __init__(self, identity: Transport, minter: Minter) -> None:
+    def __init__(self, identity: Transport, patients: Transport | None, minter: Minter) -> None:
         self._identity = identity
+        self._patients = patients
         self._minter = minter
 
     def caller(self, credential: str) -> Caller:
@@ -51,17 +59,32 @@ class Access:
         return Caller(
             session.tenant_id,
             session.user_id,
-            "user",
+            PORTAL_USER if access.party_id else "user",
             tuple(access.permissions),
             session.session_id,
             session.csrf_token,
+            self._compartment(access.party_id, session.tenant_id) if access.party_id else None,
         )
 
+    def _compartment(self, party_id: str, tenant_id: str) -> Compartment:
+        """Return whom a portal user answers for now; without patients nobody knows, and the user waits outside."""
+        if self._patients is None:
+            raise RefusedError(status_pb2.Status(code=code_pb2.UNAVAILABLE))
+        metadata = self._metadata(tenant_id, _READ_COMPARTMENT)
+        request = party_pb2.GetCompartmentRequest(party_id=party_id)
+        reply = self._patients.call(COMPARTMENT, request, metadata, READ_SECONDS).message
+        assert isinstance(reply, party_pb2.Compartment)
+        return Compartment(UUID(party_id), frozenset(map(UUID, reply.patient_ids)))
+
     def _ask(self, method: str, request: Message, tenant_id: str = "") -> Message:
+        metadata = self._metadata(tenant_id, _READ_ACCESS)
+        return self._identity.call(f"{SERVICE}/{method}", request, metadata, READ_SECONDS).message
+
+    def _metadata(self, tenant_id: str, permissions: tuple[str, ...]) -> dict[str, str]:
         metadata = {"x-request-id": str(new_id())}
         if tenant_id:
-            metadata["authorization"] = bearer(self._minter, Caller(tenant_id, _SYSTEM, "system"), _READ_ACCESS)
-        return self._identity.call(f"{SERVICE}/{method}", request, metadata, READ_SECONDS).message
+            metadata["authorization"] = bearer(self._minter, Caller(tenant_id, _SYSTEM, "system"), permissions)
+        return metadata
 
 
 def _looks_like_key(credential: str) -> bool:

@@ -40,7 +40,7 @@ def compose(settings: Settings) -> Gateway:
     runtime = Runtime(identity, settings)
     minter = Minter(Path(settings.token_private_key_file).read_bytes())
     transports = _transports(settings, contracts, runtime)
-    authenticator = Authenticator(Access(transports["identity"], minter))
+    authenticator = Authenticator(Access(transports["identity"], transports.get("patients"), minter))
     door = Door(
         settings=settings,
         invoker=Invoker(transports),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from praxis_chassis.compartment import Compartment
 from praxis_chassis.tokens import Minter
 
 
@@ -19,6 +20,7 @@ class Caller:
     patterns: tuple[str, ...] = ()
     session_id: str = ""
     csrf_token: str = ""
+    compartment: Compartment | None = None
     tokens: dict[str, tuple[float, str]] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -30,5 +32,6 @@ def bearer(minter: Minter, caller: Caller, permissions: Iterable[str]) -> str:
         kind=caller.kind,
         permissions=permissions,
         session_id=caller.session_id,
+        compartment=caller.compartment,
     )
     return f"Bearer {token}"

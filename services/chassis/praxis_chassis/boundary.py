@@ -25,7 +25,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from praxis.policy.v1 import policy_pb2
 from praxis.type.v1 import errors_pb2 as common
-from praxis_chassis import audit, clock, contracts, events, idempotency, telemetry
+from praxis_chassis import audit, clock, compartment, contracts, events, idempotency, telemetry
 from praxis_chassis.context import Actor, Context
 from praxis_chassis.database import collided
 from praxis_chassis.errors import CallFailed, DomainError, Violation, common_error, is_pending, refuse, status_of
@@ -171,6 +171,7 @@ class Boundary:
             actor=actor,
             runtime=self.runtime,
             permissions=claims.permissions,
+            compartment=claims.compartment,
             purpose=claims.purpose,
             session_id=claims.session_id,
             locale=metadata.get("x-locale", "en"),
@@ -211,6 +212,7 @@ class Boundary:
         if not context.idempotency_key:
             context.idempotency_key = getattr(request, "request_id", "")
         validate(request)
+        self._check_compartment(method, request, context)
         fetched = method.first(request, context) if method.first else None
         patience = Patience(self.runtime.service.errors, request, method.kind)
         while True:
@@ -224,17 +226,30 @@ class Boundary:
 
     def _authorize(self, method: Method, context: Context) -> None:
         policy = method.policy
+        if compartment.is_closed(policy, context.actor.kind, context.compartment):
+            self._deny(method, context)
         if policy.permission in {"none", "public"} or policy.permission in context.permissions:
             accepted = {policy_pb2.Purpose.Name(p).removeprefix("PURPOSE_").lower() for p in policy.purposes}
             if context.purpose in (accepted or PURPOSES) or context.actor.kind == "system":
                 return
         self._deny(method, context)
 
-    def _deny(self, method: Method, context: Context) -> NoReturn:
-        """Write the denial down and refuse."""
+    def _check_compartment(self, method: Method, request: Message, context: Context) -> None:
+        """Refuse a portal user who names somebody else's patient, and write it down."""
+        try:
+            compartment.check_request(method.policy, context.compartment, request)
+        except DomainError:
+            self._write_denial(method, context)
+            raise
+
+    def _write_denial(self, method: Method, context: Context) -> None:
         if context.tenant_id is not None:
             with self.runtime.database.transaction(context) as session:
                 audit.write(session, context, method.full_name, method.policy, outcome="denied")
+
+    def _deny(self, method: Method, context: Context) -> NoReturn:
+        """Write the denial down and refuse."""
+        self._write_denial(method, context)
         raise common_error(common.COMMON_ERROR_REASON_PERMISSION_DENIED, permission=method.policy.permission)
 
     def _transaction(self, method: Method, request: Message, context: Context, fetched: Any) -> Reply:
@@ -246,6 +261,7 @@ class Boundary:
             message = method.function(request, Call(session, context, fetched))
             events.store_recorded(session)
             context.subjects.update(patients_in(method.policy.patient_field, request, message))
+            compartment.check_shown(method.policy, context.compartment, context.subjects)
             if keyed:
                 idempotency.store(session, context, message)
             audit.write(session, context, method.full_name, method.policy)
@@ -256,6 +272,7 @@ class Boundary:
         message = method.reply()
         message.ParseFromString(stored.reply)
         context.subjects.update(stored.subject_ids)
+        compartment.check_shown(method.policy, context.compartment, context.subjects)
         audit.write(session, context, method.full_name, method.policy, outcome="replayed")
         return Reply(message, replayed=True)
 
@@ -290,17 +307,8 @@ def patients_in(path: str, request: Message, reply: Message) -> set[UUID]:
     """Return the patients that a call concerns, by the path in its policy; lists are followed."""
     if not path:
         return set()
-    root, parts = request, path.split(".")
-    if parts[0] == "reply":
-        root, parts = reply, parts[1:]
-    values: list[Any] = [root]
-    for part in parts:
-        values = [item for value in values for item in _items(getattr(value, part))]
-    return {UUID(value) for value in values if value}
-
-
-def _items(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, Iterable) and not isinstance(value, str | bytes | Message) else [value]
+    within = path.removeprefix("reply.")
+    return compartment.ids_at(within, request if within == path else reply)
 
 
 class Patience:
@@ -336,7 +344,7 @@ class Patience:
 def names_something_new(message: Message) -> bool:
     """Tell whether a request names something that was made in the last minute, by the time inside its ids."""
     for field, value in message.ListFields():
-        for item in _items(value):
+        for item in compartment.items_of(value):
             if isinstance(item, Message):
                 if names_something_new(item):
                     return True

@@ -13,6 +13,7 @@ from praxis_chassis.types import new_id
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from praxis_chassis.compartment import Compartment
     from praxis_chassis.events import Recorded
 
 
@@ -35,6 +36,7 @@ class Context:
     actor: Actor
     runtime: Any
     permissions: frozenset[str] = frozenset()
+    compartment: Compartment | None = None
     purpose: str = "operations"
     session_id: str = ""
     locale: str = "en"

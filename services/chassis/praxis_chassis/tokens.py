@@ -14,6 +14,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
+from praxis_chassis.compartment import Compartment
 from praxis_chassis.machine import MACHINE
 
 AUDIENCE = "praxis-internal"
@@ -40,6 +41,7 @@ class Claims:
     issuer: str
     expires: float
     factor_time: float = 0.0
+    compartment: Compartment | None = None
 
 
 def make_key_pair(private: Path, public: Path) -> None:
@@ -69,8 +71,12 @@ class Minter:
         purpose: str = "operations",
         session_id: str = "",
         factor_time: float = 0.0,
+        compartment: Compartment | None = None,
     ) -> str:
-        """Return a token that is valid for two minutes; `factor_time` says when a second factor was last proven."""
+        """Return a token that is valid for two minutes; `factor_time` says when a second factor was last proven.
+
+        The token of a portal user carries the compartment, so that every service holds the same wall.
+        """
         now = int(MACHINE.time())
         claims: dict[str, Any] = {
             "iss": self.issuer,
@@ -86,6 +92,8 @@ class Minter:
         }
         if tenant_id is not None:
             claims["tid"] = str(tenant_id)
+        if compartment is not None:
+            claims["own"] = {"party": str(compartment.party_id), "patients": sorted(map(str, compartment.patient_ids))}
         return jwt.encode({"alg": "Ed25519"}, claims, self.key, algorithms=["Ed25519"])
 
 
@@ -131,6 +139,11 @@ class Verifier:
                 issuer=str(content["iss"]),
                 expires=float(content["exp"]),
                 factor_time=float(content.get("fat", 0.0)),
+                compartment=_compartment(content["own"]) if "own" in content else None,
             )
         except (JoseError, KeyError, ValueError, TypeError) as failure:
             raise TokenInvalid(type(failure).__name__) from failure
+
+
+def _compartment(content: Any) -> Compartment:
+    return Compartment(UUID(content["party"]), frozenset(map(UUID, content["patients"])))

@@ -25,7 +25,9 @@ class AccessService:
 
     @query
     def GetUserAccess(self, request: pb.GetUserAccessRequest, call: Call) -> pb.Access:
-        return pb.Access(subject_id=request.user_id, permissions=access.patterns_of_user(call.session, request.user_id))
+        patterns = access.patterns_of_user(call.session, request.user_id)
+        party = access.party_of_user(call.session, request.user_id)
+        return pb.Access(subject_id=request.user_id, permissions=patterns, party_id=str(party or ""))
 
     @query
     def GetApiKeyAccess(self, request: pb.GetApiKeyAccessRequest, call: Call) -> pb.Access:

@@ -35,6 +35,7 @@ def user_message(membership: Membership, user: User) -> user_pb2.User:
         display_name=user.display_name,
         roles=membership.roles,
         location_ids=[str(location_id) for location_id in membership.location_ids],
+        party_id=str(membership.party_id or ""),
         state=membership.state(),  # type: ignore[arg-type]
         etag=f'"{membership.version}"',
         create_time=instant(membership.create_time),

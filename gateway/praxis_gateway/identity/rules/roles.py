@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 OWNER = "owner"
+PORTAL = "patient"
 _NAMESPACE = uuid5(NAMESPACE_URL, "praxis:role")
 _READ_PRACTICE = ("patients.*.read", "scheduling.*.read", "billing.*.read", "claims.*.read", "reporting.*.read")
 _REGISTER = (
@@ -113,7 +114,20 @@ BUILT_IN: Mapping[str, BuiltInRole] = {
         BuiltInRole(
             "support", "Support", ("identity.*.read", "scheduling.resources.read", "billing.catalog_items.read")
         ),
-        BuiltInRole("patient", "Patient or owner in the portal", ("portal.*.*",)),
+        BuiltInRole(
+            PORTAL,
+            "Patient or owner in the portal",
+            (
+                "patients.patients.read",
+                "patients.locations.read",
+                "patients.parties.read",
+                "patients.parties.write",
+                "scheduling.appointment_types.read",
+                "scheduling.slots.read",
+                "scheduling.appointments.read",
+                "scheduling.appointments.write",
+            ),
+        ),
         BuiltInRole(
             "partner_client",
             "Partner program",

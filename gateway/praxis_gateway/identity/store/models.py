@@ -66,6 +66,7 @@ class Membership(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
     roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
     location_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    party_id: Mapped[UUID | None] = mapped_column(Uuid)
     disabled: Mapped[bool] = mapped_column(default=False)
     accepted: Mapped[bool] = mapped_column(default=False)
     invitation_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -30,6 +31,12 @@ def patterns_of_user(session: Session, user_id: str) -> list[str]:
     if membership.disabled or not membership.accepted:
         raise DomainError(errors_pb2.ERROR_REASON_SESSION_INVALID)
     return patterns_of_roles(session, membership.roles)
+
+
+def party_of_user(session: Session, user_id: str) -> UUID | None:
+    """Return the party of a portal user, and nothing for everybody else."""
+    membership, _ = queries.member(session, user_id)
+    return membership.party_id
 
 
 def patterns_of_caller(session: Session) -> list[str]:

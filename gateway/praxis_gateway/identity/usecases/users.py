@@ -31,6 +31,7 @@ def invite(session: Session, request: user_service_pb2.InviteUserRequest) -> tup
     shown the token of this practice and, where the login has a password, that password too.
     """
     _require_roles_exist(session, "user.roles", request.user.roles)
+    _require_party_fits("user", request.user.roles, request.user.party_id)
     access.require_grantable(session, access.patterns_of_roles(session, request.user.roles))
     email = request.user.email.strip().lower()
     user = queries.user_by_email(session, email)
@@ -43,6 +44,7 @@ def invite(session: Session, request: user_service_pb2.InviteUserRequest) -> tup
         user_id=user.id,
         roles=list(request.user.roles),
         location_ids=[UUID(text) for text in request.user.location_ids],
+        party_id=UUID(request.user.party_id) if request.user.party_id else None,
         accepted=bool(request.password),
     )
     text = "" if membership.accepted else _invitation(membership)
@@ -76,6 +78,14 @@ def _require_roles_exist(session: Session, path: str, names: Sequence[str]) -> N
         raise invalid(path, "ROLE_UNKNOWN", role=unknown[0])
 
 
+def _require_party_fits(path: str, names: Sequence[str], party_id: str) -> None:
+    """Refuse a portal user without a party, or with a second role: nobody is staff and patient by one login."""
+    if roles.PORTAL in names and len(names) > 1:
+        raise invalid(f"{path}.roles".lstrip("."), "PORTAL_ROLE_ALONE")
+    if (roles.PORTAL in names) != bool(party_id):
+        raise invalid(f"{path}.party_id" if path else "roles", "PORTAL_PARTY_REQUIRED")
+
+
 def update(session: Session, request: user_service_pb2.UpdateUserRequest) -> Member:
     """Change the name or the locations of a person."""
     membership, user = _changeable(session, request.user.id, request.user.etag)
@@ -95,6 +105,7 @@ def set_roles(session: Session, request: user_service_pb2.SetUserRolesRequest) -
     """Replace the roles of a person."""
     membership, user = _changeable(session, request.id, request.etag)
     _require_roles_exist(session, "roles", request.roles)
+    _require_party_fits("", request.roles, str(membership.party_id or ""))
     access.require_grantable(session, access.patterns_of_roles(session, request.roles))
     membership.roles = list(request.roles)
     return _keep_an_owner(session, membership, user)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from praxis.patients.v1 import party_pb2
 from praxis.patients.v1 import party_service_pb2 as pb
-from praxis_chassis.database import fetch
+from praxis_chassis.database import fetch, uuid_of
 from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
+from praxis_patients.store import queries
 from praxis_patients.store.mappings import PARTY
 from praxis_patients.store.models import Party
-from praxis_patients.usecases import parties
+from praxis_patients.usecases import contacts, parties
 
 
 class PartyService:
@@ -26,6 +27,12 @@ class PartyService:
     @command
     def CreateParty(self, request: pb.CreatePartyRequest, call: Call) -> party_pb2.Party:
         return PARTY.message(parties.create(call.session, request))
+
+    @query
+    def GetCompartment(self, request: pb.GetCompartmentRequest, call: Call) -> pb.Compartment:
+        today = contacts.today(call.session)
+        found = call.session.scalars(queries.compartment(uuid_of(request.party_id), today))
+        return pb.Compartment(patient_ids=map(str, found))
 
     @command
     def UpdateParty(self, request: pb.UpdatePartyRequest, call: Call) -> party_pb2.Party:

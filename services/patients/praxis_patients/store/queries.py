@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
@@ -62,6 +63,18 @@ def parties_with(term: Term) -> ColumnElement[bool]:
 def answered_by(party_id: UUID) -> ColumnElement[bool]:
     """Return the condition that a party answers for a patient, at any time."""
     return exists().where(Responsibility.patient_id == Patient.id, Responsibility.party_id == party_id)
+
+
+def compartment(party_id: UUID, day: date) -> Select[tuple[UUID]]:
+    """Return the query of the patients whom a party answers for on a day and may be told about, and of the party's own."""
+    answers = exists().where(
+        Responsibility.patient_id == Patient.id,
+        Responsibility.party_id == party_id,
+        Responsibility.may_be_informed,
+        or_(Responsibility.from_date.is_(None), Responsibility.from_date <= day),
+        or_(Responsibility.to_date.is_(None), Responsibility.to_date > day),
+    )
+    return select(Patient.id).where(or_(Patient.party_id == party_id, answers), Patient.state.not_in(HIDDEN))
 
 
 def referenced(system: str, value: str) -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from praxis.patients.v1 import errors_pb2, patient_pb2
 from praxis.patients.v1 import events_pb2 as happened
 from praxis.patients.v1 import patient_service_pb2 as pb
+from praxis_chassis.context import context_of
 from praxis_chassis.database import uuid_of
 from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
@@ -71,6 +72,9 @@ def found(session: Session, request: pb.ListPatientsRequest) -> Select[Any]:
     conditions = [queries.patients_with(term) for term in keys.sealed_terms(session, terms)]
     states = request.states or None
     conditions.append(Patient.state.in_(states) if states else Patient.state.not_in(queries.HIDDEN))
+    own = context_of(session).compartment
+    if own is not None:
+        conditions.append(Patient.id.in_(own.patient_ids))
     if request.party_id:
         conditions.append(queries.answered_by(uuid_of(request.party_id, "party_id")))
     if request.external_system or request.external_value:

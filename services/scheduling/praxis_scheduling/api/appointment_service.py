@@ -6,6 +6,7 @@ from praxis.scheduling.v1 import appointment_pb2, visit_pb2
 from praxis.scheduling.v1 import appointment_service_pb2 as pb
 from praxis_chassis.database import fetch
 from praxis_chassis.rpc import Call, command, query
+from praxis_scheduling.api import portal
 from praxis_scheduling.api.dates import days_of
 from praxis_scheduling.api.mappings import APPOINTMENT, APPOINTMENT_READING, VISIT
 from praxis_scheduling.store.models import Appointment
@@ -17,11 +18,14 @@ class AppointmentService:
 
     @query
     def FindSlots(self, request: pb.FindSlotsRequest, call: Call) -> pb.FindSlotsResponse:
+        portal.restrict(call, request)
         return pb.FindSlotsResponse(slots=slots.find(call.session, searching.search_for(call.session, request)))
 
     @query
     def GetAppointment(self, request: pb.GetAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
-        return APPOINTMENT_READING.get(call.session, request.id)
+        found: appointment_pb2.Appointment = APPOINTMENT_READING.get(call.session, request.id)
+        portal.shown(call, found)
+        return found
 
     @query
     def ListAppointments(self, request: pb.ListAppointmentsRequest, call: Call) -> pb.ListAppointmentsResponse:
@@ -30,10 +34,12 @@ class AppointmentService:
         wanted = appointments.wanted(request, [*appointments.touching(first), *began])
         order = [Appointment.start_time, Appointment.id]
         items, token = APPOINTMENT_READING.page(call.session, wanted, order=order, request=request)
+        portal.shown(call, *items)
         return pb.ListAppointmentsResponse(appointments=items, next_page_token=token)
 
     @command
     def CreateAppointment(self, request: pb.CreateAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
+        portal.restrict(call, request.appointment)
         return self._booked(call, booking.book(call.session, APPOINTMENT.new(request.appointment)))
 
     @command
@@ -46,20 +52,28 @@ class AppointmentService:
     def RescheduleAppointment(
         self, request: pb.RescheduleAppointmentRequest, call: Call
     ) -> appointment_pb2.Appointment:
+        portal.restrict(call, request)
         return self._booked(call, booking.reschedule(call.session, request))
 
     def _booked(self, call: Call, appointment: Appointment) -> appointment_pb2.Appointment:
         reply: appointment_pb2.Appointment = APPOINTMENT.message(appointment)
         reply.warnings.extend(booking.warnings(call.session, appointment))
+        portal.shown(call, reply)
         return reply
 
     @command
     def ConfirmAppointment(self, request: pb.ConfirmAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
-        return APPOINTMENT.message(appointments.confirm(call.session, request.id, request.etag))
+        return self._changed(call, appointments.confirm(call.session, request.id, request.etag))
 
     @command
     def CancelAppointment(self, request: pb.CancelAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
-        return APPOINTMENT.message(appointments.cancel(call.session, request))
+        portal.cancels(call, request)
+        return self._changed(call, appointments.cancel(call.session, request))
+
+    def _changed(self, call: Call, appointment: Appointment) -> appointment_pb2.Appointment:
+        reply: appointment_pb2.Appointment = APPOINTMENT.message(appointment)
+        portal.shown(call, reply)
+        return reply
 
     @command
     def MarkAppointmentNoShow(
