@@ -11,13 +11,15 @@ import pytest
 from google.rpc import error_details_pb2
 from support.front_door import SERVICES, FrontDoor
 
+from praxis.policy.v1 import policy_pb2
 from praxis_chassis.boundary import Boundary, Method
+from praxis_chassis.compartment import Compartment
 from praxis_chassis.errors import CallFailed
 from praxis_chassis.tokens import Minter
 from praxis_chassis.types import new_id
 from praxis_gateway import contracts
 from praxis_gateway.identity.rules.permissions import resolve
-from praxis_gateway.identity.rules.roles import BUILT_IN
+from praxis_gateway.identity.rules.roles import BUILT_IN, PORTAL
 
 DENIED = "PERMISSION_DENIED"
 # What anybody may read: probes, the description of the interface and its page.
@@ -40,11 +42,16 @@ class Gate:
         for service, boundary in self.boundaries.items():
             yield from ((service, method) for name, method in boundary.methods.items() if name in routed)
 
-    def verdict(self, service: str, method: Method, role: str) -> str:
+    def verdict(self, service: str, method: Method, role: str, own: Compartment | None = None) -> str:
         """Return the reason with which an empty request of a role is refused, or nothing when it is answered."""
         granted = resolve(BUILT_IN[role].permissions, self.permissions.get(service, ()))
         token = self.minter.mint(
-            tenant_id=new_id(), subject=str(new_id()), kind="user", permissions=granted, factor_time=time.time()
+            tenant_id=new_id(),
+            subject=str(new_id()),
+            kind="patient" if role == PORTAL else "user",
+            permissions=granted,
+            factor_time=time.time(),
+            compartment=own,
         )
         metadata = {"authorization": f"Bearer {token}"}
         try:
@@ -76,7 +83,10 @@ def test_a_role_may_do_what_its_patterns_say_and_nothing_else(gate: Gate, role: 
     for service, method in gate.methods():
         permission = method.policy.permission
         allowed = permission in {"none", "public"} or bool(resolve(BUILT_IN[role].permissions, [permission]))
-        verdict = gate.verdict(service, method, role)
+        own = None
+        if role == PORTAL:
+            allowed, own = allowed and bool(method.policy.portal), Compartment(new_id(), frozenset())
+        verdict = gate.verdict(service, method, role, own)
         if (verdict == DENIED) == allowed:
             wrong.append(f"{method.full_name} answered {verdict or 'well'}")
         may, may_not = may + allowed, may_not + (not allowed)
@@ -84,6 +94,19 @@ def test_a_role_may_do_what_its_patterns_say_and_nothing_else(gate: Gate, role: 
     assert not wrong, "\n".join(wrong)
     assert may, "a role that may do nothing shows nothing"
     assert may_not or role in {"owner", "practice_admin"}
+
+
+def test_a_portal_user_without_a_compartment_may_do_nothing(gate: Gate) -> None:
+    open_to_portal = [(service, method) for service, method in gate.methods() if method.policy.portal]
+    assert len(open_to_portal) > 15
+    assert {gate.verdict(service, method, PORTAL) for service, method in open_to_portal} == {DENIED}
+
+
+def test_what_is_open_for_own_patients_says_whose_it_is(gate: Gate) -> None:
+    """Without a field to look at, nobody could tell whose the answer is."""
+    for _service, method in gate.methods():
+        if method.policy.portal == policy_pb2.PORTAL_ACCESS_OWN:
+            assert method.policy.patient_field or method.policy.party_field, method.full_name
 
 
 def test_nothing_is_open_without_a_login(front_door: FrontDoor) -> None:

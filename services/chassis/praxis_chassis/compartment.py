@@ -48,7 +48,7 @@ def check_shown(policy: Any, compartment: Compartment | None, patient_ids: Itera
     """Refuse what would show or change a patient outside the compartment, as if there were none."""
     if compartment is None or policy.portal != policy_pb2.PORTAL_ACCESS_OWN:
         return
-    foreign = set(patient_ids) - compartment.patient_ids
+    foreign = set(patient_ids) - compartment.patient_ids - {compartment.party_id}
     if foreign:
         raise not_found("patient", min(foreign))
 

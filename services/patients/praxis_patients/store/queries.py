@@ -65,8 +65,8 @@ def answered_by(party_id: UUID) -> ColumnElement[bool]:
     return exists().where(Responsibility.patient_id == Patient.id, Responsibility.party_id == party_id)
 
 
-def compartment(party_id: UUID, day: date) -> Select[tuple[UUID]]:
-    """Return the query of the patients whom a party answers for on a day and may be told about, and of the party's own."""
+def compartment(party_id: UUID, day: date) -> Select[UUID]:
+    """Return the query of a party's own patient, and of those whom it answers for on a day and may be told about."""
     answers = exists().where(
         Responsibility.patient_id == Patient.id,
         Responsibility.party_id == party_id,

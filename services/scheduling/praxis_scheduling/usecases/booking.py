@@ -71,6 +71,7 @@ def reschedule(session: Session, request: appointment_service_pb2.RescheduleAppo
     kind = _kind_after(session, appointment, request.appointment_type_id)
     usual = kind.duration_minutes if request.appointment_type_id else appointment.duration_minutes
     wish = wish_for(kind, request.channel, request.duration_minutes or usual, frozenset(patient.tags))
+    _check_movable(session, appointment, wish)
     if request.appointment_type_id:
         eligibility.check_patient(session, wish, patient)
     _set_time(session, appointment, wish, moment(request.start_time))
@@ -92,6 +93,13 @@ def _kind_after(session: Session, appointment: Appointment, changed: str) -> App
     kind = active_type(session, changed)
     appointment.appointment_type_id, appointment.appointment_type_name = kind.id, kind.name
     return kind
+
+
+def _check_movable(session: Session, appointment: Appointment, wish: Wish) -> None:
+    """Refuse to move what is near but at the desk: the time could not be given to anybody else."""
+    notice = wish.appointment_type.cancellation_notice_hours
+    if not wish.desk and clock.now(session) > appointment.start_time - timedelta(hours=notice):
+        raise DomainError(errors_pb2.ERROR_REASON_TOO_LATE_TO_MOVE, hours=notice)
 
 
 def _kept(kind: AppointmentType, old: Sequence[Reservation]) -> list[UUID]:
