@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from praxis.scheduling.v1 import appointment_pb2, appointment_service_pb2, errors_pb2, events_pb2
 from praxis.type.v1 import type_pb2
+from praxis_chassis import clock
 from praxis_chassis.context import context_of
 from praxis_chassis.database import enum_words, fetch, uuid_of
 from praxis_chassis.errors import DomainError, invalid
