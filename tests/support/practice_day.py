@@ -315,6 +315,24 @@ def flow_board(day: Day, visit: str, desk: Desk) -> None:
     first, last = day.today - timedelta(days=2), day.today + timedelta(days=1)
     day.api.get("/v1/visits:waitTimes", from_date=first.isoformat(), until_date=last.isoformat())
     day.make(f"{visit}:leave", {})
+    views(day, desk)
+
+
+def views(day: Day, desk: Desk) -> None:
+    """Color the calendar, save what is looked at, and look at it."""
+    day.make("/v1/colorSchemes:checkContrast", {"color": "#ffffff"})
+    rules = [{"name": day.mark, "tags": [day.mark.lower()], "color": "#fde0e0"}]
+    scheme = day.make("/v1/colorSchemes", {"name": day.mark, "rules": rules})
+    day.change(f"/v1/colorSchemes/{scheme['id']}", name=f"{day.mark} first")
+    day.api.get(f"/v1/colorSchemes/{scheme['id']}")
+    day.api.get("/v1/colorSchemes")
+    body = {"name": day.mark, "resource_ids": [desk.resource_id], "color_scheme_id": scheme["id"]}
+    view = day.make("/v1/calendarViews", body)
+    day.change(f"/v1/calendarViews/{view['id']}", shared=True)
+    day.api.get(f"/v1/calendarViews/{view['id']}")
+    day.api.get("/v1/calendarViews")
+    first = (day.today - timedelta(days=5)).isoformat()
+    assert day.api.get("/v1/calendar", from_date=first, days=10, view_id=view["id"])["appointments"]
 
 
 def _visit_type(day: Day) -> str:

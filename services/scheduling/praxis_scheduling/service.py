@@ -9,6 +9,7 @@ from praxis_chassis.service import Service
 from praxis_scheduling import jobs, reactions
 from praxis_scheduling.api.appointment_service import AppointmentService
 from praxis_scheduling.api.appointment_type_service import AppointmentTypeService
+from praxis_scheduling.api.calendar_service import CalendarService
 from praxis_scheduling.api.closure_service import ClosureService
 from praxis_scheduling.api.communication_service import CommunicationService
 from praxis_scheduling.api.inbound_service import InboundService
@@ -32,6 +33,7 @@ service = Service(
         TemplateService(),
         TemplateExceptionService(),
         ClosureService(),
+        CalendarService(),
         AppointmentService(),
         VisitService(),
         SeriesService(),

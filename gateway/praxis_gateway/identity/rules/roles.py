@@ -20,6 +20,7 @@ _REGISTER = (
 _CALENDAR = (
     "scheduling.appointments.*",
     "scheduling.visits.*",
+    "scheduling.calendar_views.*",
     "scheduling.communications.*",
     "claims.authorizations.reserve",
 )

@@ -36,6 +36,7 @@ class WeeklyBlock:
     allowed: frozenset[UUID] = frozenset()
     tags: frozenset[str] = frozenset()
     release_hours: int = 0
+    color: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Span:
     allowed: frozenset[UUID]
     tags: frozenset[str] = frozenset()
     release_hours: int = 0
+    color: str = ""
 
     @property
     def release(self) -> datetime | None:
@@ -172,4 +174,4 @@ def _blocks_on(templates: Iterable[WeeklyHours], day: date) -> list[WeeklyBlock]
 
 def _occurrence(block: WeeklyBlock, day: date, zone: ZoneInfo) -> Span:
     start, end = instant_of(day, block.start, zone), instant_of(day, block.end, zone)
-    return Span(start, end, block.kind, block.wave_size, block.allowed, block.tags, block.release_hours)
+    return Span(start, end, block.kind, block.wave_size, block.allowed, block.tags, block.release_hours, block.color)

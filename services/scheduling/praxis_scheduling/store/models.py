@@ -42,7 +42,7 @@ def _words(enum: Any) -> dict[int, str]:
     return ProtoEnum(enum).words
 
 
-def _enums(enum: Any) -> ARRAY[int]:
+def enums(enum: Any) -> ARRAY[int]:
     return ARRAY(ProtoEnum(enum))
 
 
@@ -132,14 +132,14 @@ class AppointmentType(Aggregate, Base):
     __tablename__ = "appointment_types"
 
     name: Mapped[str]
-    patient_kinds: Mapped[list[int]] = mapped_column(_enums(appointment_type_pb2.PatientKind))
+    patient_kinds: Mapped[list[int]] = mapped_column(enums(appointment_type_pb2.PatientKind))
     duration_minutes: Mapped[int]
     buffer_before_minutes: Mapped[int]
     buffer_after_minutes: Mapped[int]
     required_roles: Mapped[list[appointment_type_pb2.RequiredRole]] = messages_column(appointment_type_pb2.RequiredRole)
     color: Mapped[str]
     overbooking_allowed: Mapped[bool]
-    channels: Mapped[list[int]] = mapped_column(_enums(appointment_type_pb2.Channel))
+    channels: Mapped[list[int]] = mapped_column(enums(appointment_type_pb2.Channel))
     cancellation_notice_hours: Mapped[int]
     active: Mapped[bool]
 
@@ -211,6 +211,7 @@ def weekly_block(block: template_pb2.Block) -> WeeklyBlock:
         allowed=frozenset(map(UUID, block.allowed_appointment_type_ids)),
         tags=frozenset(block.reserved_tags),
         release_hours=block.release_hours,
+        color=block.color,
     )
 
 
@@ -309,7 +310,7 @@ class Appointment(Aggregate, Base):
     practitioner_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list)
     reason: Mapped[str]
     notes: Mapped[str]
-    overridden_rules: Mapped[list[int]] = mapped_column(_enums(appointment_pb2.BookingRule), default=list)
+    overridden_rules: Mapped[list[int]] = mapped_column(enums(appointment_pb2.BookingRule), default=list)
     override_reason: Mapped[str]
     override_by: Mapped[str] = mapped_column(default="")
     confirm_time: Mapped[datetime | None]

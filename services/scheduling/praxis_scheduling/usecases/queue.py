@@ -15,15 +15,17 @@ from sqlalchemy.orm import Session
 from praxis.scheduling.v1 import resource_pb2, visit_pb2, visit_service_pb2
 from praxis_chassis import clock
 from praxis_chassis.database import fetch
-from praxis_scheduling.rules.hours import BlockKind, spans
+from praxis_scheduling.rules.grid import Grid
+from praxis_scheduling.rules.hours import BlockKind, Span
 from praxis_scheduling.rules.queue import Waiting, expected_starts, in_order
 from praxis_scheduling.store import calendar
 from praxis_scheduling.store.flow import IN_A_ROOM, Visit
-from praxis_scheduling.store.models import AppointmentType, LocationCopy, Resource
+from praxis_scheduling.store.models import AppointmentType, LocationCopy
+from praxis_scheduling.usecases.availability import spans_of
 
 USUAL_MINUTES = 15  # of a visit that has no appointment type
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
-SEEING = (BlockKind.OPEN, BlockKind.WAVE)
+SEEING = (BlockKind.OPEN, BlockKind.WAVE, BlockKind.RESERVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +112,21 @@ def _free_from(
 def _on_duty(session: Session, location_id: UUID, zone: ZoneInfo, now: datetime) -> list[UUID]:
     """Return the practitioners whose hours are open at a moment."""
     people = calendar.resources_for(session, [resource_pb2.RESOURCE_KIND_PROVIDER], [location_id])
-    hours = calendar.hours_of(session, [person.id for person in people])
+    ids, grid = [person.id for person in people], Grid.around(now, now + MINUTE)
+    hours = calendar.hours_of(session, ids)
+    exceptions = calendar.exceptions_of(session, ids, now.date() - 2 * DAY, now.date() + 2 * DAY)
     closures = calendar.closures_of(session, [location_id], now, now + MINUTE)
     closed = {item.resource_id for item in closures}
+    found = [(each, spans_of(each, hours.get(each.id, []), exceptions.get(each.id, {}), zone, grid)) for each in people]
     return [
         person.practitioner_id
-        for person in people
-        if person.practitioner_id and not closed & {None, person.id} and _open(person, hours, zone, now)
+        for person, own in found
+        if person.practitioner_id and not closed & {None, person.id} and _open(own, now)
     ]
 
 
-def _open(person: Resource, hours: Mapping[UUID, Any], zone: ZoneInfo, now: datetime) -> bool:
-    found = spans(hours.get(person.id, []), zone, now, now + MINUTE)
-    kinds = {span.kind for span in found}
+def _open(found: Sequence[Span] | None, now: datetime) -> bool:
+    kinds = {span.kind for span in found or () if span.start <= now < span.end}
     return bool(kinds & set(SEEING)) and not kinds & {BlockKind.ADMIN, BlockKind.BREAK}
 
 
