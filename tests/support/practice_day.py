@@ -165,10 +165,8 @@ def patients(day: Day) -> tuple[str, str]:
     day.make(f"{path}:deactivate", {})
     day.make(f"{path}:reactivate", {})
     day.change(path, tags=[day.mark.lower()])
-    heavy = {"patient_id": animal["id"], "kind": "weight", "value": "52.5", "unit": "lb", "note": day.mark}
-    weight = day.make("/v1/measurements", heavy)
-    day.api.get(f"/v1/measurements/{weight['id']}")
-    day.make(f"/v1/measurements/{weight['id']}:correct", {"value": "25.5", "note": day.mark})
+    measured(day, animal["id"])
+    annotations(day, animal["id"], party["id"])
     died = {"deceased_date": day.today.isoformat(), "condolence_letter": True}
     day.make(f"/v1/patients/{late['id']}:markDeceased", died)
     letters(day, late["id"])
@@ -190,6 +188,30 @@ def patients(day: Day) -> tuple[str, str]:
     coverage_work(day, patient["id"], ended["id"])
     day.make(f"/v1/coverages/{ended['id']}:end", {"to_date": (day.today - timedelta(days=300)).isoformat()})
     return patient["id"], animal["id"]
+
+
+def measured(day: Day, animal: str) -> None:
+    """Weigh an animal, and put the weight right."""
+    heavy = {"patient_id": animal, "kind": "weight", "value": "52.5", "unit": "lb", "note": day.mark}
+    weight = day.make("/v1/measurements", heavy)
+    day.make(f"/v1/measurements/{weight['id']}:correct", {"value": "25.5", "note": day.mark})
+    day.api.get("/v1/measurements", patient_id=animal)
+
+
+def annotations(day: Day, animal: str, party: str) -> None:
+    """Warn of an animal, give it a group and a field of the practice, and let its owner found a household."""
+    alert = f"/v1/alerts/{day.make('/v1/alerts', {'patient_id': animal, 'severity': 'danger', 'text': day.mark})['id']}"
+    day.change(alert, text=f"{day.mark} bites")
+    day.api.get("/v1/alerts", patient_id=animal)
+    day.make(f"{alert}:end", {})
+    group = day.make("/v1/patientGroups", {"tag": day.mark.lower(), "title": day.mark, "color": "#B3261E"})
+    day.change(f"/v1/patientGroups/{group['id']}", color="#00639B")
+    field = day.make("/v1/customFields", {"name": "stall", "title": day.mark, "type": "text"})
+    day.change(f"/v1/customFields/{field['id']}", title=f"{day.mark} stall")
+    day.change(f"/v1/patients/{animal}", custom_fields={"stall": day.mark})
+    household = f"/v1/households/{day.make('/v1/households', {'party_ids': [party]})['id']}"
+    day.change(household, party_ids=[party])
+    day.api.get(f"{household}/patients")
 
 
 def letters(day: Day, patient: str) -> None:

@@ -16,6 +16,7 @@ _REGISTER = (
     "patients.responsibilities.write",
     "patients.coverages.write",
     "patients.measurements.write",
+    "patients.alerts.write",
 )
 _CALENDAR = (
     "scheduling.appointments.*",
@@ -68,6 +69,7 @@ BUILT_IN: Mapping[str, BuiltInRole] = {
             (
                 "patients.*.read",
                 "patients.measurements.write",
+                "patients.alerts.write",
                 "scheduling.*.read",
                 "billing.catalog_items.read",
                 "billing.encounters.read",

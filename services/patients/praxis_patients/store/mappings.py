@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Text, cast, func, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 
 from praxis.patients.v1 import (
+    alert_pb2,
     coverage_pb2,
+    custom_field_pb2,
+    household_pb2,
     measurement_pb2,
     merge_pb2,
     party_pb2,
+    patient_group_pb2,
     patient_pb2,
     practice_pb2,
     practitioner_pb2,
@@ -17,6 +23,7 @@ from praxis.patients.v1 import (
 )
 from praxis_chassis.mapping import Mapping, Special
 from praxis_chassis.reading import Children, Reading
+from praxis_patients.store.annotations import Alert, CustomField, Household, PatientGroup
 from praxis_patients.store.measurements import Measurement
 from praxis_patients.store.merges import MergeAcknowledgment, PatientMerge
 from praxis_patients.store.models import (
@@ -53,6 +60,14 @@ def _set_human(patient: Patient, profile: patient_pb2.HumanProfile | None) -> No
     for name in ("government_id", "government_id_last_four", "party_id"):
         stored.ClearField(name)
     patient.human = stored
+
+
+def _custom_fields(patient: Patient) -> dict[str, str]:
+    return patient.custom_fields
+
+
+def _set_custom_fields(patient: Patient, values: Any) -> None:
+    patient.custom_fields = dict(values)
 
 
 def _references(patient: Patient) -> list[patient_pb2.ExternalReference]:
@@ -93,11 +108,13 @@ PATIENT = Mapping(
         "external_refs": Special(read=_references, write=Patient.set_references),
         "responsibilities": Special(read=_responsibilities),
         "warnings": Special(read=None),
+        "custom_fields": Special(read=_custom_fields, write=_set_custom_fields),
     },
 )
 PATIENT_READING = Reading(
     PATIENT,
     columns={
+        "custom_fields": Patient.custom_fields,
         "human": type_coerce(
             Patient.human.op("||")(
                 func.jsonb_build_object(
@@ -123,6 +140,10 @@ MEASUREMENT = Mapping(
     measurement_pb2.Measurement,
     read_only={"kilograms", "pounds", "recorded_by", "replaces_id", "replaced_by_id"},
 )
+ALERT = Mapping(Alert, alert_pb2.Alert, read_only={"recorded_by"})
+PATIENT_GROUP = Mapping(PatientGroup, patient_group_pb2.PatientGroup)
+CUSTOM_FIELD = Mapping(CustomField, custom_field_pb2.CustomField)
+HOUSEHOLD = Mapping(Household, household_pb2.Household, read_only={"party_ids"})
 TASK = Mapping(PatientTask, task_pb2.PatientTask, read_only={"state", "close_time", "closed_by"})
 VERIFIED = {"verification_result", "verify_time", "verified_by", "verification_note", "card_front", "card_back"}
 COVERAGE = Mapping(Coverage, coverage_pb2.Coverage, read_only={"state", *VERIFIED})

@@ -20,7 +20,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, ExcludeConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from praxis.patients.v1 import coverage_pb2, party_pb2, patient_pb2, practice_pb2, practitioner_pb2
@@ -156,6 +156,7 @@ class Patient(Aggregate, Base):
     transferred_date: Mapped[date | None]
     transferred_to: Mapped[str] = mapped_column(server_default="", default="")
     statements_held: Mapped[bool] = mapped_column(server_default=false(), default=False)
+    custom_fields: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"), default=dict)
     survivor_id: Mapped[UUID | None] = mapped_column(info=KEPT)
     responsibilities: Mapped[list[Responsibility]] = relationship(
         cascade="all, delete-orphan", order_by="Responsibility.position", lazy="selectin"
@@ -189,7 +190,7 @@ class Patient(Aggregate, Base):
         self.human = self.animal = self.animal_group = None
         self.display_name = self.sort_name = ""
         self.government_id = self.deceased_date = self.transferred_date = None
-        self.transferred_to = ""
+        self.transferred_to, self.custom_fields = "", {}
         self.tags, self.references = [], []
 
 

@@ -16,7 +16,7 @@ from praxis_chassis.events import record
 from praxis_patients.rules.lifecycle import Change
 from praxis_patients.store import queries
 from praxis_patients.store.models import Party, Patient
-from praxis_patients.usecases import contact_preferences, keys, measurements
+from praxis_patients.usecases import alerts, contact_preferences, households, keys, measurements
 from praxis_patients.usecases.states import state_after
 
 
@@ -48,6 +48,7 @@ def _erase(session: Session, patient: Patient) -> Patient:
     patient.blank()
     keys.forget_patient(session, patient)
     measurements.forget(session, patient)
+    alerts.forget(session, patient)
     record(session, happened.PatientErased, patient, patient_id=patient.id)
     for party_id in sorted(parties):
         _erase_party(session, party_id, patient.id)
@@ -72,6 +73,7 @@ def _erase_party(session: Session, party_id: UUID, patient_id: UUID) -> None:
     party.blank()
     keys.forget_party(session, party)
     contact_preferences.forget(session, party)
+    households.forget(session, party)
     record(session, happened.PartyErased, party, party_id=party.id)
 
 

@@ -20,7 +20,7 @@ from praxis_patients.rules import matching, search
 from praxis_patients.store import queries
 from praxis_patients.store.mappings import PATIENT
 from praxis_patients.store.models import Patient
-from praxis_patients.usecases import contacts, keys, measurements, parties, profiles, responsibilities
+from praxis_patients.usecases import contacts, custom_fields, keys, measurements, parties, profiles, responsibilities
 from praxis_patients.usecases.states import open_patient
 
 _FIRST_CHART_NUMBER = 1001
@@ -34,6 +34,7 @@ def register(session: Session, request: pb.RegisterPatientRequest) -> pb.Registe
     patient.id, patient.state = new_id(), patient_pb2.PATIENT_STATE_ACTIVE
     patient.chart_number = str(next_number(session, "chart_number", start=_FIRST_CHART_NUMBER))
     warnings = profiles.settle(session, patient, said)
+    custom_fields.check(session, patient)
     _check_references(session, patient)
     if patient.human is not None:
         patient.party_id = parties.own_party(session, patient, profiles.wanted_party(said)).id
@@ -56,6 +57,8 @@ def update(session: Session, request: pb.UpdatePatientRequest) -> patient_pb2.Pa
     if patient.kind != kind:
         raise DomainError(errors_pb2.ERROR_REASON_PROFILE_FIXED, kind=kind)
     warnings = profiles.settle(session, patient, request.patient)
+    if "custom_fields" in paths or request.patient.custom_fields:
+        custom_fields.check(session, patient)
     _check_references(session, patient)
     record(session, happened.PatientUpdated, patient, previous_state=patient.state)
     parties.refresh_own_party(session, patient)
