@@ -93,8 +93,8 @@ def test_late_is_late_and_early_waits_for_its_time() -> None:
 
 
 def queue(practice: Practice, **filters: Any) -> list[Any]:
-    request = pb.ListVisitQueueRequest(location_id=filters.pop("location_id", practice.location), **filters)
-    return list(practice.call("ListVisitQueue", request).entries)
+    request = pb.GetVisitQueueRequest(location_id=filters.pop("location_id", practice.location), **filters)
+    return list(practice.call("GetVisitQueue", request).entries)
 
 
 def names(entries: list[Any]) -> list[str]:

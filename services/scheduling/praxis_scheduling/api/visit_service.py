@@ -85,7 +85,7 @@ class VisitService:
         return reply
 
     @query
-    def ListVisitQueue(self, request: pb.ListVisitQueueRequest, call: Call) -> pb.ListVisitQueueResponse:
+    def GetVisitQueue(self, request: pb.GetVisitQueueRequest, call: Call) -> pb.GetVisitQueueResponse:
         places = queue.places(call.session, request)
         entries = [
             visit_pb2.QueueEntry(
@@ -96,7 +96,7 @@ class VisitService:
             )
             for place in places
         ]
-        return pb.ListVisitQueueResponse(entries=entries, as_of_time=instant(clock.now(call.session)))
+        return pb.GetVisitQueueResponse(entries=entries, as_of_time=instant(clock.now(call.session)))
 
     @query
     def GetWaitTimes(self, request: pb.GetWaitTimesRequest, call: Call) -> pb.GetWaitTimesResponse:

@@ -38,7 +38,7 @@ class Place:
     estimated_wait_minutes: int | None
 
 
-def places(session: Session, request: visit_service_pb2.ListVisitQueueRequest) -> list[Place]:
+def places(session: Session, request: visit_service_pb2.GetVisitQueueRequest) -> list[Place]:
     """Return the queue of a location; a filter hides others and does not move anybody forward."""
     location = fetch(session, LocationCopy, request.location_id)
     now = clock.now(session)
@@ -60,7 +60,7 @@ def places(session: Session, request: visit_service_pb2.ListVisitQueueRequest) -
     return [place for place in found if _wanted(place.visit, request)]
 
 
-def _wanted(visit: Visit, request: visit_service_pb2.ListVisitQueueRequest) -> bool:
+def _wanted(visit: Visit, request: visit_service_pb2.GetVisitQueueRequest) -> bool:
     if request.appointment_type_id and str(visit.appointment_type_id) != request.appointment_type_id:
         return False
     return not request.practitioner_id or str(visit.practitioner_id or request.practitioner_id) == (
