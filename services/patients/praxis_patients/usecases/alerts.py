@@ -56,8 +56,10 @@ def end_alert(session: Session, request: pb.EndAlertRequest) -> Alert:
 
 
 def alerts_of(session: Session, request: pb.ListAlertsRequest) -> Select[Any]:
-    """Return the alerts of a patient that are shown today, or all."""
-    query = select(Alert).where(Alert.patient_id == uuid_of(request.patient_id, "patient_id"))
+    """Return the alerts that are shown today, or all; of everybody or of one patient."""
+    query = select(Alert)
+    if request.patient_id:
+        query = query.where(Alert.patient_id == uuid_of(request.patient_id, "patient_id"))
     if request.place:
         query = query.where(or_(func.cardinality(Alert.places) == 0, Alert.places.contains([request.place])))
     if request.all_dates:

@@ -79,7 +79,9 @@ def note_head_count(session: Session, patient: Patient) -> None:
 
 
 def wanted(request: pb.ListMeasurementsRequest) -> Select[Any]:
-    query = select(Measurement).where(Measurement.patient_id == uuid_of(request.patient_id, "patient_id"))
+    query = select(Measurement)
+    if request.patient_id:
+        query = query.where(Measurement.patient_id == uuid_of(request.patient_id, "patient_id"))
     if request.kind:
         query = query.where(Measurement.kind == request.kind)
     return query if request.with_corrected else query.where(Measurement.replaced_by_id.is_(None))
