@@ -82,6 +82,7 @@ class Day:
         messages(self)
         calendar(self, patient)
         told(self, patient)
+        recalled(self, patient)
         encounter = billing(self, patient, animal)
         claims(self, patient, encounter)
         authorizations(self, patient)
@@ -279,6 +280,17 @@ def told(day: Day, patient: str) -> None:
         ("smsStatus", {"MessageSid": "SM2", "MessageStatus": "delivered"}),
     ):
         _provider_calls(day, links[0].split("/")[3], path, fields)
+
+
+def recalled(day: Day, patient: str) -> None:
+    """Recall whoever gets an item, and one patient by hand; stop it again."""
+    rule = {
+        "name": f"{day.mark} check", "aged": {"months": 600}, "steps": [{"offset_days": 0, "channels": ["letter"]}],
+    }  # fmt: skip
+    day.change(f"/v1/recallRules/{day.make('/v1/recallRules', rule)['id']}", name=f"{day.mark} again")
+    due = (day.today + timedelta(days=21)).isoformat()
+    made = day.make("/v1/recalls", {"patient_id": patient, "name": f"{day.mark} wound", "due_date": due})
+    day.make(f"/v1/recalls/{made['id']}:stop", {})
 
 
 def _provider_calls(day: Day, tenant: str, path: str, fields: Json) -> None:

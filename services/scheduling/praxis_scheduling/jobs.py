@@ -13,15 +13,23 @@ from praxis_scheduling.connectors.sender import Sender
 from praxis_scheduling.connectors.sms import Sms
 from praxis_scheduling.connectors.smtp import Smtp
 from praxis_scheduling.settings import Settings
-from praxis_scheduling.usecases import reminders, sending
+from praxis_scheduling.usecases import recalls, reminders, sending
 from praxis_scheduling.usecases.contacts import EMAIL, SMS
 
 
 @job(every_seconds=2)
 def communicate(session: Session) -> None:
     with apart(session) as planning:
-        reminders.plan_changed(planning)
+        for appointment in reminders.plan_changed(planning):
+            recalls.follow(planning, appointment)
+    with apart(session) as recalling:
+        recalls.advance(recalling)
     sending.send_due(session, senders_of(context_of(session).runtime))
+
+
+@job(every_seconds=600)
+def recall_by_age(session: Session) -> None:
+    recalls.find_aged(session)
 
 
 def senders_of(runtime: Any) -> Mapping[int, Sender]:

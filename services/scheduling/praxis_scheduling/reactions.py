@@ -6,9 +6,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from praxis.patients.v1 import events_pb2
+from praxis.billing.v1 import events_pb2 as billing
+from praxis.patients.v1 import events_pb2, patient_pb2
 from praxis_chassis.events import reaction
-from praxis_scheduling.usecases import contacts, departures, directory, merges
+from praxis_scheduling.usecases import contacts, departures, directory, merges, recalls
 
 PatientChanged = events_pb2.PatientRegistered | events_pb2.ResponsibilityChanged
 
@@ -22,11 +23,14 @@ def copy_patient(session: Session, event: PatientChanged) -> None:
 def follow_patient(session: Session, event: events_pb2.PatientUpdated) -> None:
     directory.copy_patient(session, event.patient)
     departures.follow(session, event.patient, event.previous_state)
+    if event.patient.state != patient_pb2.PATIENT_STATE_ACTIVE:
+        recalls.patient_left(session, UUID(event.patient.id))
 
 
 @reaction(events_pb2.PatientErased)
 def erase_patient(session: Session, event: events_pb2.PatientErased) -> None:
     directory.erase_patient(session, event.patient_id)
+    recalls.erase_patient(session, UUID(event.patient_id))
 
 
 @reaction(events_pb2.PatientMerged)
@@ -62,3 +66,18 @@ def erase_party(session: Session, event: events_pb2.PartyErased) -> None:
 @reaction(events_pb2.PracticeCreated, events_pb2.PracticeUpdated)
 def copy_practice(session: Session, event: events_pb2.PracticeCreated | events_pb2.PracticeUpdated) -> None:
     contacts.copy_practice(session, event.practice)
+
+
+@reaction(events_pb2.ContactPreferencesChanged)
+def copy_preferences(session: Session, event: events_pb2.ContactPreferencesChanged) -> None:
+    contacts.copy_preferences(session, event.contact_preferences)
+
+
+@reaction(billing.EncounterPosted)
+def recall_after_charges(session: Session, event: billing.EncounterPosted) -> None:
+    recalls.charged(session, event.encounter)
+
+
+@reaction(billing.EncounterReversed)
+def forget_charges(session: Session, event: billing.EncounterReversed) -> None:
+    recalls.uncharged(session, UUID(event.encounter.id))

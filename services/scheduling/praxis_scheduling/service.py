@@ -13,6 +13,7 @@ from praxis_scheduling.api.calendar_service import CalendarService
 from praxis_scheduling.api.closure_service import ClosureService
 from praxis_scheduling.api.communication_service import CommunicationService
 from praxis_scheduling.api.inbound_service import InboundService
+from praxis_scheduling.api.recall_service import RecallService
 from praxis_scheduling.api.reminder_plan_service import ReminderPlanService
 from praxis_scheduling.api.resource_service import ResourceService
 from praxis_scheduling.api.series_service import SeriesService
@@ -40,6 +41,7 @@ service = Service(
         ReminderPlanService(),
         CommunicationService(),
         InboundService(),
+        RecallService(),
     ],
     metadata=Base.metadata,
     migrations=HERE / "migrations",

@@ -23,6 +23,7 @@ _CALENDAR = (
     "scheduling.visits.*",
     "scheduling.calendar_views.*",
     "scheduling.communications.*",
+    "scheduling.recalls.*",
     "claims.authorizations.reserve",
 )
 _COLLEAGUES = ("identity.users.read", "identity.roles.read", "identity.clock.read")

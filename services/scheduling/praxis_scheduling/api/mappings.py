@@ -8,6 +8,7 @@ from praxis.scheduling.v1 import (
     appointment_pb2,
     appointment_type_pb2,
     communication_pb2,
+    recall_pb2,
     resource_pb2,
     series_pb2,
     template_pb2,
@@ -32,6 +33,7 @@ from praxis_scheduling.store.models import (
     Template,
     TemplateException,
 )
+from praxis_scheduling.store.recalls import Recall, RecallRule
 from praxis_scheduling.store.series import Series
 
 RESOURCE = Mapping(Resource, resource_pb2.Resource)
@@ -130,4 +132,11 @@ COMMUNICATION = Mapping(
         **dict.fromkeys(("patient_name", "address", "subject", "body"), Special(read=None)),
         "appointment_version": Special(read=lambda item: str(item.appointment_version or "")),
     },
+)
+RECALL_RULE = Mapping(RecallRule, recall_pb2.RecallRule)
+RECALL = Mapping(
+    Recall,
+    recall_pb2.Recall,
+    read_only={"rule_id", "steps_taken", "next_step_date", "state", "stop_reason", "appointment_id"},
+    special={"patient_name": Special(read=None)},
 )

@@ -10,9 +10,18 @@ from sqlalchemy import ForeignKeyConstraint, Index, LargeBinary, Uuid, column
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from praxis.patients.v1.contact_preferences_pb2 import ContactPreferences
 from praxis.scheduling.v1 import communication_pb2 as pb
 from praxis.type.v1 import type_pb2
-from praxis_chassis.database import Aggregate, ProtoEnum, Tenanted, enum_column, enum_words, messages_column
+from praxis_chassis.database import (
+    Aggregate,
+    ProtoEnum,
+    Tenanted,
+    enum_column,
+    enum_words,
+    message_column,
+    messages_column,
+)
 from praxis_chassis.merging import KEPT
 from praxis_scheduling.store.models import Base, PatientCopy
 
@@ -36,6 +45,7 @@ class PartyCopy(Tenanted, Base):
     display_name: Mapped[str]
     language: Mapped[str]
     telecoms: Mapped[list[type_pb2.Telecom]] = messages_column(type_pb2.Telecom)
+    preferences: Mapped[ContactPreferences | None] = message_column(ContactPreferences)
     erased: Mapped[bool] = mapped_column(default=False)
 
 

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from praxis.patients.v1 import contact_preferences_pb2 as preferences
 from praxis.patients.v1 import party_pb2, patient_pb2, practice_pb2
 from praxis.scheduling.v1 import appointment_type_pb2
 from praxis.scheduling.v1 import communication_pb2 as pb
@@ -20,6 +22,7 @@ from praxis_chassis.context import context_of
 from praxis_chassis.database import enum_words
 from praxis_chassis.mapping import read_date
 from praxis_chassis.sealing import blind_index
+from praxis_scheduling.rules.quiet import QuietHours
 from praxis_scheduling.rules.recipients import Answering, candidates
 from praxis_scheduling.store.communications import Communication, ContactBlock, PartyCopy, PracticeCopy
 from praxis_scheduling.store.models import PatientCopy
@@ -30,6 +33,17 @@ SYSTEMS: dict[int, tuple[int, ...]] = {
     EMAIL: (type_pb2.Telecom.SYSTEM_EMAIL,),
     SMS: (type_pb2.Telecom.SYSTEM_MOBILE,),
     pb.COMMUNICATION_CHANNEL_PHONE: (type_pb2.Telecom.SYSTEM_MOBILE, type_pb2.Telecom.SYSTEM_PHONE),
+}
+CONTACT_CHANNELS: dict[int, int] = {
+    EMAIL: preferences.CONTACT_CHANNEL_EMAIL,
+    SMS: preferences.CONTACT_CHANNEL_SMS,
+    pb.COMMUNICATION_CHANNEL_PHONE: preferences.CONTACT_CHANNEL_PHONE,
+    pb.COMMUNICATION_CHANNEL_LETTER: preferences.CONTACT_CHANNEL_MAIL,
+}
+APPOINTMENTS, RECALLS = int(preferences.CONTACT_PURPOSE_APPOINTMENTS), int(preferences.CONTACT_PURPOSE_RECALLS)
+PURPOSES: dict[int, int] = {
+    pb.COMMUNICATION_KIND_RECALL: RECALLS,
+    pb.COMMUNICATION_KIND_FOLLOW_UP: preferences.CONTACT_PURPOSE_CARE,
 }
 ROLES = enum_words(patient_pb2.ResponsibilityRole)[0]
 LABELS = {EMAIL: "scheduling.email", SMS: "scheduling.sms"}
@@ -45,12 +59,17 @@ class Reach:
     problem: int = pb.COMMUNICATION_PROBLEM_UNSPECIFIED
 
 
-def reach(session: Session, patient: PatientCopy, channels: Sequence[int], day: date) -> Reach:
-    """Return the first recipient and channel that can be used, else the first channel with its problem."""
+def reach(
+    session: Session, patient: PatientCopy, channels: Sequence[int], day: date, purpose: int = APPOINTMENTS
+) -> Reach:
+    """Return the first recipient and channel that can be used, else the first channel with its problem.
+
+    What a recipient prefers goes before the order of the practice.
+    """
     parties = recipients(session, patient, day)
     if not parties:
         return Reach(channels[0], problem=pb.COMMUNICATION_PROBLEM_NO_RECIPIENT)
-    found = [_reached(session, party, channel) for party in parties for channel in channels]
+    found = [_reached(session, party, channel, purpose) for party in parties for channel in _preferred(party, channels)]
     return next((item for item in found if not item.problem), found[0])
 
 
@@ -70,7 +89,14 @@ def recipients(session: Session, patient: PatientCopy, day: date) -> list[PartyC
     return [known[key] for key in wanted if key in known]
 
 
-def _reached(session: Session, party: PartyCopy, channel: int) -> Reach:
+def _preferred(party: PartyCopy, channels: Sequence[int]) -> list[int]:
+    first = party.preferences.preferred_channel if party.preferences else 0
+    return sorted(channels, key=lambda channel: CONTACT_CHANNELS[channel] != first)
+
+
+def _reached(session: Session, party: PartyCopy, channel: int, purpose: int) -> Reach:
+    if not _allowed(party, channel, purpose):
+        return Reach(channel, party, problem=pb.COMMUNICATION_PROBLEM_OPTED_OUT)
     if channel == pb.COMMUNICATION_CHANNEL_LETTER:
         return Reach(channel, party)
     address = address_of(party, channel)
@@ -79,11 +105,39 @@ def _reached(session: Session, party: PartyCopy, channel: int) -> Reach:
     return Reach(channel, party, address, block_of(session, channel, address))
 
 
+def _allowed(party: PartyCopy, channel: int, purpose: int) -> bool:
+    """Tell whether a party may be contacted; who never said anything may be, for everything that is sent here."""
+    said = [item.channels for item in party.preferences.allowed if item.purpose == purpose] if party.preferences else []
+    return not said or CONTACT_CHANNELS[channel] in said[0]
+
+
 def address_of(party: PartyCopy, channel: int) -> str:
-    """Return the party's address on a channel, the preferred one first."""
-    fitting = [item for item in party.telecoms if item.system in SYSTEMS[channel]]
+    """Return the party's address on a channel: one that was asked for in confidence, else the preferred one."""
+    secret = list(party.preferences.confidential_telecoms) if party.preferences else []
+    fitting = [item for item in secret or party.telecoms if item.system in SYSTEMS[channel]]
     fitting.sort(key=lambda item: (not item.preferred, SYSTEMS[channel].index(item.system)))
     return str(fitting[0].value) if fitting else ""
+
+
+def language_of(party: PartyCopy) -> str:
+    """Return the language that a party wants messages in, as far as it said one."""
+    return (party.preferences.language if party.preferences else "") or party.language
+
+
+def quiet_hours_of(
+    party: PartyCopy | None, practice: QuietHours, zone: str, channel: int
+) -> tuple[QuietHours, ZoneInfo]:
+    """Return the quiet hours that count: of calls and texts those that the party asked for, where the party is."""
+    said = party.preferences if party else None
+    where = ZoneInfo((said.time_zone if said else "") or zone)
+    if said is None or not said.quiet_from_time or channel == EMAIL:
+        return practice, where
+    return QuietHours.read(said.quiet_from_time, said.quiet_to_time), where
+
+
+def purpose_of(kind: int) -> int:
+    """Return what somebody is contacted for by a message of a kind."""
+    return PURPOSES.get(kind, APPOINTMENTS)
 
 
 def index_of(session: Session, channel: int, address: str) -> str:
@@ -119,14 +173,29 @@ def unblock(session: Session, channel: int, address_index: str, problem: int) ->
 
 def copy_party(session: Session, party: party_pb2.Party) -> None:
     """Keep how somebody is reached; an erased party stays blank."""
-    copy = session.get(PartyCopy, (context_of(session).tenant, UUID(party.id)))
+    copy = _party(session, UUID(party.id))
+    if not copy.erased:
+        copy.patient_id = UUID(party.patient_id) if party.patient_id else None
+        copy.display_name, copy.language, copy.telecoms = party.display_name, party.language, list(party.telecoms)
+
+
+def copy_preferences(session: Session, said: preferences.ContactPreferences) -> None:
+    """Keep how and for what somebody may be contacted, without the address of confidential letters, unused here."""
+    copy = _party(session, UUID(said.party_id))
+    if not copy.erased:
+        kept = preferences.ContactPreferences()
+        kept.CopyFrom(said)
+        kept.ClearField("confidential_address")
+        copy.preferences = kept
+
+
+def _party(session: Session, party_id: UUID) -> PartyCopy:
+    """Return the copy of a party; what is known of it may arrive in any order."""
+    copy = session.get(PartyCopy, (context_of(session).tenant, party_id))
     if copy is None:
-        copy = PartyCopy(id=UUID(party.id))
+        copy = PartyCopy(id=party_id, display_name="", language="", telecoms=[], erased=False)
         session.add(copy)
-    if copy.erased:
-        return
-    copy.patient_id = UUID(party.patient_id) if party.patient_id else None
-    copy.display_name, copy.language, copy.telecoms = party.display_name, party.language, list(party.telecoms)
+    return copy
 
 
 def copy_practice(session: Session, practice: practice_pb2.Practice) -> None:
@@ -139,16 +208,12 @@ def copy_practice(session: Session, practice: practice_pb2.Practice) -> None:
 
 def erase_party(session: Session, party_id: UUID) -> None:
     """Blank how somebody was reached and what was written to them; that they want no messages is kept as a digest."""
-    copy = session.get(PartyCopy, (context_of(session).tenant, party_id))
-    if copy is None:
-        copy = PartyCopy(id=party_id)
-        session.add(copy)
+    copy = _party(session, party_id)
+    ways = [*copy.telecoms, *(copy.preferences.confidential_telecoms if copy.preferences else ())]
     indexes = [
-        index_of(session, channel, address)
-        for channel in LABELS
-        for address in [item.value for item in copy.telecoms or () if item.system in SYSTEMS[channel]]
+        index_of(session, channel, item.value) for channel in LABELS for item in ways if item.system in SYSTEMS[channel]
     ]
-    copy.display_name, copy.language, copy.telecoms, copy.erased = "", "", [], True
+    copy.display_name, copy.language, copy.telecoms, copy.preferences, copy.erased = "", "", [], None, True
     session.flush()
     _blank(session, Communication.party_id == party_id)
     _blank(session, Communication.address_index.in_(indexes))

@@ -22,6 +22,12 @@ from praxis_scheduling.usecases import contacts
 C = TypeVar("C", PatientCopy, LocationCopy, PractitionerCopy)
 
 NOT_TREATED_HERE = (patient_pb2.PATIENT_STATE_INACTIVE, patient_pb2.PATIENT_STATE_TRANSFERRED)
+ELSEWHERE = (
+    patient_pb2.PATIENT_STATE_INACTIVE,
+    patient_pb2.PATIENT_STATE_TRANSFERRED,
+    patient_pb2.PATIENT_STATE_DECEASED,
+    patient_pb2.PATIENT_STATE_MERGED,
+)
 KINDS = {
     "human": appointment_type_pb2.PATIENT_KIND_HUMAN,
     "animal": appointment_type_pb2.PATIENT_KIND_ANIMAL,

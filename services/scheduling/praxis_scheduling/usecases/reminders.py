@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -136,9 +135,11 @@ def _notice(appointment: Appointment, now: datetime) -> int:
 
 
 def _tell(session: Session, appointment: Appointment, plan: ReminderPlan, wanted: Iterable[Wanted]) -> None:
-    quiet, zone = sending_settings.quiet_hours(session), ZoneInfo(appointment.time_zone)
+    practice, day = sending_settings.quiet_hours(session), appointment.local_date
     for item in wanted:
-        reached = contacts.reach(session, appointment.patient, plan.channels, appointment.local_date)
+        purpose = contacts.purpose_of(item.planned.kind)
+        reached = contacts.reach(session, appointment.patient, plan.channels, day, purpose)
+        quiet, zone = contacts.quiet_hours_of(reached.party, practice, appointment.time_zone, reached.channel)
         # Who has just booked is awake, wherever the clock stands.
         awake = item.planned.kind == pb.COMMUNICATION_KIND_BOOKED
         send = item.due if awake else time_to_send(item.due, item.latest, quiet, zone)

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -87,11 +86,11 @@ def _prepared(session: Session, item: Communication, sender: Sender | None) -> I
     if sending_settings.settings_of(session).paused:
         _wait(item, pb.COMMUNICATION_PROBLEM_PAUSED, now + WITHOUT_WAY)
         return None
-    if (later := _after_quiet_hours(session, item, now)) > now:
-        _wait(item, pb.COMMUNICATION_PROBLEM_UNSPECIFIED, later)
-        return None
     party = _addressed(session, item)
     if item.state != QUEUED:
+        return None
+    if (later := _after_quiet_hours(session, item, party, now)) > now:
+        _wait(item, pb.COMMUNICATION_PROBLEM_UNSPECIFIED, later)
         return None
     text = words.write(session, item, party)
     item.language, item.subject, item.body = text.language, text.subject, text.body
@@ -110,12 +109,13 @@ def _wait(item: Communication, problem: int, until: datetime) -> None:
     item.next_try_time = until
 
 
-def _after_quiet_hours(session: Session, item: Communication, now: datetime) -> datetime:
-    if item.kind in REACHED_AT_ANY_TIME or item.location_id is None:
+def _after_quiet_hours(session: Session, item: Communication, party: PartyCopy | None, now: datetime) -> datetime:
+    if item.kind in REACHED_AT_ANY_TIME:
         return now
-    location = session.get(LocationCopy, (item.tenant_id, item.location_id))
-    zone = ZoneInfo(location.time_zone if location else "UTC")
-    return sending_settings.quiet_hours(session).next_allowed(now, zone)
+    location = session.get(LocationCopy, (item.tenant_id, item.location_id)) if item.location_id else None
+    practice, zone = sending_settings.quiet_hours(session), location.time_zone if location else "UTC"
+    quiet, where = contacts.quiet_hours_of(party, practice, zone, item.channel)
+    return quiet.next_allowed(now, where)
 
 
 def _addressed(session: Session, item: Communication) -> PartyCopy | None:
@@ -124,7 +124,7 @@ def _addressed(session: Session, item: Communication) -> PartyCopy | None:
         return None
     assert item.patient is not None
     day = clock.now(session).date()
-    reached = contacts.reach(session, item.patient, [item.channel], day)
+    reached = contacts.reach(session, item.patient, [item.channel], day, contacts.purpose_of(item.kind))
     if reached.problem:
         item.put(SUPPRESSED, reached.problem)
         record(session, events_pb2.CommunicationFailed, item)

@@ -6,10 +6,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from praxis.scheduling.v1 import communication_pb2 as pb
+from praxis.scheduling.v1 import recall_pb2
 from praxis_chassis import clock
 from praxis_chassis.context import context_of
 from praxis_scheduling.store.communications import Communication
 from praxis_scheduling.store.models import Appointment, PatientCopy
+from praxis_scheduling.store.recalls import Recall
 from praxis_scheduling.usecases.reminders import CANCELLED, COMPLETED, LIVE
 
 FINE = pb.COMMUNICATION_PROBLEM_UNSPECIFIED
@@ -20,10 +22,13 @@ STATES: dict[int, tuple[int, ...]] = {
 
 
 def held(session: Session, item: Communication) -> Appointment | None:
-    """Hold the patient and the appointment that a message tells of, so that they stay as they are until it has left."""
+    """Hold the patient, the appointment and the recall that a message is about, so that they stay until it has left."""
     if item.patient_id is not None:
         held_patient = select(PatientCopy).where(PatientCopy.id == item.patient_id)
         session.scalars(held_patient.with_for_update(read=True), execution_options={"populate_existing": True}).one()
+    if item.recall_id is not None:
+        recall = select(Recall).where(Recall.id == item.recall_id).with_for_update(read=True)
+        session.scalars(recall, execution_options={"populate_existing": True}).one()
     if item.appointment_id is None:
         return None
     query = select(Appointment).where(Appointment.id == item.appointment_id).with_for_update(read=True)
@@ -39,6 +44,9 @@ def problem_of(session: Session, item: Communication) -> int:
         return pb.COMMUNICATION_PROBLEM_PATIENT_GONE
     if item.appointment_id is not None:
         return _of_appointment(session, item)
+    if item.recall_id is not None:
+        recall = session.get_one(Recall, (context_of(session).tenant, item.recall_id))
+        return FINE if recall.state == recall_pb2.RECALL_STATE_DUE else pb.COMMUNICATION_PROBLEM_CLOSED
     return FINE
 
 

@@ -25,7 +25,8 @@ from praxis_scheduling.store.communications import (
     PracticeCopy,
 )
 from praxis_scheduling.store.models import Appointment, LocationCopy
-from praxis_scheduling.usecases import links
+from praxis_scheduling.store.recalls import Recall
+from praxis_scheduling.usecases import contacts, links
 from praxis_scheduling.usecases.contacts import BY_PERSON, EMAIL
 
 NO_LINK = "\x00"
@@ -46,11 +47,11 @@ class Words:
     practice: str
 
 
-def write(session: Session, item: Communication, party: PartyCopy | None, recall: str = "") -> Words:
+def write(session: Session, item: Communication, party: PartyCopy | None) -> Words:
     """Return the words of a message."""
     location = _location(session, item)
     practice = _practice(session, location)
-    spoken = (party.language if party else "") or (practice.locale if practice else "en")
+    spoken = (contacts.language_of(party) if party else "") or (practice.locale if practice else "en")
     locale = _locale(spoken)
     name = practice.name if practice else location.name if location else ""
     values = {
@@ -59,7 +60,7 @@ def write(session: Session, item: Communication, party: PartyCopy | None, recall
         "phone": (location.phone if location else "") or (practice.phone if practice else ""),
         "recipient": party.display_name if party else "",
         "patient": item.patient.called or item.patient.name if item.patient else "",
-        "recall": recall,
+        "recall": _recall(session, item),
         "link": links.page(session, item) or NO_LINK,
         **_when(item.start_time, location, locale),
     }
@@ -74,6 +75,11 @@ def _when(start: datetime | None, location: LocationCopy | None, locale: Locale)
         return {"date": "", "time": ""}
     local = start.astimezone(ZoneInfo(location.time_zone))
     return {"date": format_date(local, "full", locale), "time": format_time(local, "short", locale=locale)}
+
+
+def _recall(session: Session, item: Communication) -> str:
+    found = session.get(Recall, (context_of(session).tenant, item.recall_id)) if item.recall_id else None
+    return found.name if found else ""
 
 
 def _line(text: str) -> str:
