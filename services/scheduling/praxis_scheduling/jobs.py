@@ -13,8 +13,13 @@ from praxis_scheduling.connectors.sender import Sender
 from praxis_scheduling.connectors.sms import Sms
 from praxis_scheduling.connectors.smtp import Smtp
 from praxis_scheduling.settings import Settings
-from praxis_scheduling.usecases import recalls, reminders, sending
+from praxis_scheduling.usecases import holds, recalls, reminders, sending
 from praxis_scheduling.usecases.contacts import EMAIL, SMS
+
+
+@job(every_seconds=15)
+def expire_holds(session: Session) -> None:
+    holds.expire_due(session)
 
 
 @job(every_seconds=2)

@@ -12,6 +12,7 @@ from praxis_scheduling.api.appointment_type_service import AppointmentTypeServic
 from praxis_scheduling.api.calendar_service import CalendarService
 from praxis_scheduling.api.closure_service import ClosureService
 from praxis_scheduling.api.communication_service import CommunicationService
+from praxis_scheduling.api.hold_service import HoldService
 from praxis_scheduling.api.inbound_service import InboundService
 from praxis_scheduling.api.recall_service import RecallService
 from praxis_scheduling.api.reminder_plan_service import ReminderPlanService
@@ -36,6 +37,7 @@ service = Service(
         ClosureService(),
         CalendarService(),
         AppointmentService(),
+        HoldService(),
         VisitService(),
         SeriesService(),
         ReminderPlanService(),

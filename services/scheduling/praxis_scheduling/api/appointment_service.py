@@ -19,6 +19,7 @@ class AppointmentService:
     @query
     def FindSlots(self, request: pb.FindSlotsRequest, call: Call) -> pb.FindSlotsResponse:
         portal.restrict(call, request)
+        portal.names_own(call, request.patient_id)
         return pb.FindSlotsResponse(slots=slots.find(call.session, searching.search_for(call.session, request)))
 
     @query

@@ -8,6 +8,7 @@ from praxis.scheduling.v1 import (
     appointment_pb2,
     appointment_type_pb2,
     communication_pb2,
+    hold_pb2,
     recall_pb2,
     resource_pb2,
     series_pb2,
@@ -27,6 +28,7 @@ from praxis_scheduling.store.models import (
     Appointment,
     AppointmentType,
     Closure,
+    Hold,
     PatientCopy,
     Reservation,
     Resource,
@@ -40,6 +42,12 @@ RESOURCE = Mapping(Resource, resource_pb2.Resource)
 APPOINTMENT_TYPE = Mapping(AppointmentType, appointment_type_pb2.AppointmentType)
 TEMPLATE = Mapping(Template, template_pb2.Template)
 TEMPLATE_EXCEPTION = Mapping(TemplateException, template_pb2.TemplateException)
+HOLD = Mapping(
+    Hold,
+    hold_pb2.Hold,
+    read_only={"state", "end_time", "expire_time"},
+    special={"token": Special(read=None)},
+)
 CLOSURE = Mapping(Closure, template_pb2.Closure)
 
 
@@ -77,6 +85,7 @@ APPOINTMENT = Mapping(
     special={
         "patient_name": Special(read=lambda appointment: appointment.patient.name),
         "warnings": Special(read=None),
+        "hold_token": Special(read=None, write=lambda appointment, token: setattr(appointment, "hold_token", token)),
         "reservations": Special(read=lambda appointment: list(map(RESERVATION.message, appointment.reservations))),
     },
 )  # fmt: skip

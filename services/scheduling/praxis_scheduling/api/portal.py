@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2
+from praxis_chassis.errors import not_found
 from praxis_chassis.rpc import Call
 
 # What staff write for each other.
@@ -17,6 +19,13 @@ def restrict(call: Call, wish: Any) -> None:
         wish.channel = appointment_type_pb2.CHANNEL_BOOKING
         for name in {"notes", "override_reason"} & set(wish.DESCRIPTOR.fields_by_name):
             wish.ClearField(name)
+
+
+def names_own(call: Call, patient_id: str) -> None:
+    """Refuse a portal user who searches for somebody else's patient, as if there were none."""
+    compartment = call.context.compartment
+    if compartment is not None and patient_id and UUID(patient_id) not in compartment.patient_ids:
+        raise not_found("patient", patient_id)
 
 
 def cancels(call: Call, request: Any) -> None:

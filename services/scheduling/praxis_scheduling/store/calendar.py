@@ -6,12 +6,14 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, bindparam, func, select, text, update
+from sqlalchemy import Uuid, any_, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE, Range
 from sqlalchemy.orm import Session
 
+from praxis_chassis import clock
 from praxis_chassis.context import context_of
 from praxis_chassis.prepared import Prepared
 from praxis_chassis.types import new_id
@@ -44,15 +46,22 @@ TAKEN = Prepared(
     ).where(
         any_(bindparam("resources", type_=ARRAY(Uuid))) == Reservation.resource_id,
         Reservation.live,
+        or_(Reservation.expire_time.is_(None), Reservation.expire_time > bindparam("now")),
         Reservation.during.overlaps(func.tstzrange(bindparam("start"), bindparam("until"), type_=TSTZRANGE)),
-        Reservation.appointment_id.is_distinct_from(bindparam("but", type_=Uuid)),
+        # Holds have no appointment, which must not count as "the same as none".
+        or_(
+            Reservation.appointment_id.is_(None),
+            Reservation.appointment_id.is_distinct_from(bindparam("but", type_=Uuid)),
+        ),
     ),
     "SELECT reservations",
 )
 PLACE = Prepared(
     text(
-        "INSERT INTO reservations (tenant_id, id, appointment_id, resource_id, lane, during, live)"
-        " SELECT :tenant, id, :appointment, resource_id, lane, tstzrange(start, until), true"
+        "INSERT INTO reservations"
+        " (tenant_id, id, appointment_id, hold_id, expire_time, resource_id, lane, during, live)"
+        " SELECT :tenant, id, CAST(:appointment AS uuid), CAST(:hold AS uuid), CAST(:expires AS timestamptz),"
+        " resource_id, lane, tstzrange(start, until), true"
         " FROM unnest(CAST(:ids AS uuid[]), CAST(:resources AS uuid[]), CAST(:lanes AS bigint[]),"
         " CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))"
         " AS wanted (id, resource_id, lane, start, until) ORDER BY resource_id"
@@ -66,7 +75,7 @@ def taken(
     session: Session, resources: Collection[UUID], start: datetime, end: datetime, but: UUID | None
 ) -> list[Taken]:
     """Return the live reservations that touch a window, leaving out those of one appointment."""
-    rows = TAKEN.rows(session, resources=list(resources), start=start, until=end, but=but)
+    rows = TAKEN.rows(session, resources=list(resources), start=start, until=end, but=but, now=clock.now(session))
     return [Taken(*row) for row in rows]
 
 
@@ -79,13 +88,22 @@ class Place:
     end: datetime
 
 
+class Keeping(Protocol):
+    """A hold: what it takes is free again at its end, whatever happens."""
+
+    id: UUID
+    expire_time: datetime
+
+
 def place_of(item: Reservation) -> Place | None:
     """Return what a reservation takes, or took."""
     start, end = item.during.lower, item.during.upper
     return None if start is None or end is None else Place(item.lane, start, end)
 
 
-def place(session: Session, appointment_id: UUID, places: Mapping[UUID, Place]) -> list[Reservation]:
+def place(
+    session: Session, appointment_id: UUID | None, places: Mapping[UUID, Place], hold: Keeping | None = None
+) -> list[Reservation]:
     """Take one lane of each resource, all or none; nothing when somebody else was faster.
 
     One statement, sorted by resource, that waits for a rival instead of failing: a plain INSERT deadlocks
@@ -96,6 +114,8 @@ def place(session: Session, appointment_id: UUID, places: Mapping[UUID, Place]) 
     values = {
         "tenant": tenant,
         "appointment": appointment_id,
+        "hold": hold.id if hold else None,
+        "expires": hold.expire_time if hold else None,
         "ids": ids,
         "resources": [resource_id for resource_id, _ in wanted],
         "lanes": [spot.lane for _, spot in wanted],
@@ -128,7 +148,7 @@ def released_with(session: Session, appointment: Appointment) -> list[Reservatio
     query = select(Reservation).where(
         Reservation.appointment_id == appointment.id,
         Reservation.resource_id.in_(appointment.resource_ids),
-        Reservation.during.contains(Range(appointment.start_time, appointment.end_time)),
+        Reservation.during.overlaps(Range(appointment.start_time, appointment.end_time)),
     )
     newest = {item.resource_id: item for item in session.scalars(query.order_by(Reservation.id))}
     return [newest[key] for key in sorted(newest)]
@@ -144,6 +164,32 @@ def release(session: Session, reservations: Iterable[UUID]) -> None:
             .values(live=False)
             .execution_options(synchronize_session=False)
         )
+
+
+def release_expired(session: Session, places: Mapping[UUID, Place]) -> None:
+    """Free what holds still take of these places although they have expired, for whoever needs it before the job."""
+    start, end = min(spot.start for spot in places.values()), max(spot.end for spot in places.values())
+    session.execute(
+        update(Reservation)
+        .where(
+            Reservation.resource_id.in_(places),
+            Reservation.live,
+            Reservation.expire_time <= clock.now(session),
+            Reservation.during.overlaps(Range(start, end)),
+        )
+        .values(live=False)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def release_hold(session: Session, hold_id: UUID) -> None:
+    """Free what a hold takes."""
+    session.execute(
+        update(Reservation)
+        .where(Reservation.hold_id == hold_id, Reservation.live)
+        .values(live=False)
+        .execution_options(synchronize_session=False)
+    )
 
 
 TEMPLATES = Prepared(

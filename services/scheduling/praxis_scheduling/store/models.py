@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE, ExcludeConstraint, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from praxis.patients.v1 import patient_pb2
-from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2, resource_pb2, template_pb2
+from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2, hold_pb2, resource_pb2, template_pb2
 from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis.database import (
     Aggregate,
@@ -252,14 +252,43 @@ class Closure(Aggregate, Base):
     active: Mapped[bool]
 
 
+class Hold(Aggregate, Base):
+    """A time that is kept until it expires; what it occupies are reservations like those of appointments."""
+
+    __tablename__ = "holds"
+    __table_args__ = (
+        refers("appointment_type_id", "appointment_types"),
+        refers("location_id", "location_copies"),
+        refers("patient_id", "patient_copies"),
+        Index("uq_holds_token", "tenant_id", "token", unique=True),
+        Index("ix_holds_due", "tenant_id", "expire_time", postgresql_where=text("state = 'held'")),
+    )
+
+    token: Mapped[str]
+    state: Mapped[int] = enum_column(hold_pb2.HoldState)
+    appointment_type_id: Mapped[UUID]
+    location_id: Mapped[UUID]
+    channel: Mapped[int] = enum_column(appointment_type_pb2.Channel)
+    start_time: Mapped[datetime]
+    end_time: Mapped[datetime]
+    duration_minutes: Mapped[int]
+    resource_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    patient_id: Mapped[UUID | None] = mapped_column(info={"patient": True})
+    seconds: Mapped[int]
+    expire_time: Mapped[datetime]
+
+
 class Reservation(Tenanted, Base):
-    """The time that one appointment takes of one lane of a resource; two live ones never overlap."""
+    """The time that one appointment, or one hold, takes of one lane of a resource; two live ones never overlap."""
 
     __tablename__ = "reservations"
     __table_args__ = (
         refers("appointment_id", "appointments"),
+        refers("hold_id", "holds"),
         refers("resource_id", "resources"),
         Index("ix_reservations_appointment", "tenant_id", "appointment_id"),
+        Index("ix_reservations_hold", "tenant_id", "hold_id", postgresql_where=text("hold_id IS NOT NULL")),
+        CheckConstraint("num_nonnulls(appointment_id, hold_id) = 1", name="owner"),
         ExcludeConstraint(
             ("tenant_id", "="), ("resource_id", "="), ("lane", "="), ("during", "&&"),
             where="live", using="gist", name="reservations_never_overlap",
@@ -267,7 +296,9 @@ class Reservation(Tenanted, Base):
     )  # fmt: skip
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    appointment_id: Mapped[UUID]
+    appointment_id: Mapped[UUID | None]
+    hold_id: Mapped[UUID | None]
+    expire_time: Mapped[datetime | None]
     resource_id: Mapped[UUID]
     lane: Mapped[int]
     during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
@@ -339,6 +370,8 @@ class Appointment(Aggregate, Base):
         viewonly=True,
         lazy="selectin",
     )
+
+    hold_token = ""  # given on booking, and never stored
 
     @property
     def overridden(self) -> bool:

@@ -23,7 +23,7 @@ from praxis_scheduling.rules.grid import MINUTE
 from praxis_scheduling.store import calendar
 from praxis_scheduling.store.calendar import Place
 from praxis_scheduling.store.models import Appointment, AppointmentType, Reservation, Resource
-from praxis_scheduling.usecases import appointments, directory, eligibility, slots
+from praxis_scheduling.usecases import appointments, directory, eligibility, holds, slots
 from praxis_scheduling.usecases.availability import Wish, active_type, wish_for
 from praxis_scheduling.usecases.slots import Leading
 from praxis_scheduling.usecases.staffing import Member, Order, Plan, draw_up
@@ -48,11 +48,13 @@ RULE_NUMBERS = enum_words(appointment_pb2.BookingRule)[1]
 def book(session: Session, appointment: Appointment) -> Appointment:
     """Take the time that is wanted, or refuse with alternatives."""
     wish = _wish_of(session, appointment)
-    _set_time(session, appointment, wish, appointment.start_time)
+    set_time(session, appointment, wish, appointment.start_time)
     eligibility.check_alive(session, appointment)
     eligibility.check_notice(session, wish, appointment)
-    order = Order(appointment, wish, list(appointment.resource_ids), appointment.override_reason)
-    plan = _judged(session, order)
+    kept = holds.redeem(session, appointment.hold_token).resource_ids if appointment.hold_token else []
+    named = list(appointment.resource_ids or kept)
+    order = Order(appointment, wish, named, appointment.override_reason)
+    plan = judged(session, order)
     appointment.state = appointment_pb2.APPOINTMENT_STATE_BOOKED
     if wish.appointment_type.deposit is not None:
         appointment.deposit_state = appointment_pb2.DEPOSIT_STATE_DUE
@@ -75,13 +77,13 @@ def reschedule(session: Session, request: appointment_service_pb2.RescheduleAppo
     _check_movable(session, appointment, wish)
     if request.appointment_type_id:
         eligibility.check_patient(session, wish, patient)
-    _set_time(session, appointment, wish, moment(request.start_time))
+    set_time(session, appointment, wish, moment(request.start_time))
     eligibility.check_alive(session, appointment)
     eligibility.check_notice(session, wish, appointment)
     appointment.confirm_time = None
     named = [uuid_of(key) for key in request.resource_ids] or _kept(kind, old)
     order = Order(appointment, wish, named, request.override_reason, preferred=[item.resource_id for item in old])
-    plan = _judged(session, order)
+    plan = judged(session, order)
     record(session, events_pb2.AppointmentRescheduled, appointment, **before)
     _exchange(session, order, plan, old)
     return appointment
@@ -141,7 +143,7 @@ def _wish_of(session: Session, appointment: Appointment) -> Wish:
     return wish
 
 
-def _set_time(session: Session, appointment: Appointment, wish: Wish, start: datetime) -> None:
+def set_time(session: Session, appointment: Appointment, wish: Wish, start: datetime) -> None:
     """Set all fields that follow from the start, the duration and the time zone of the location."""
     if start.second or start.microsecond:
         raise invalid("start_time", "NOT_ON_A_MINUTE")
@@ -164,7 +166,7 @@ def warnings(session: Session, appointment: Appointment) -> list[type_pb2.Warnin
     return [type_pb2.Warning(reason=BOOKED_TWICE, text=_text(session, BOOKED_TWICE, facts), metadata=facts)]
 
 
-def _judged(session: Session, order: Order) -> Plan:
+def judged(session: Session, order: Order) -> Plan:
     """Return a plan that is allowed, by the rules or by an override, and note it on the appointment."""
     plan, appointment = draw_up(session, order), order.appointment
     rules = plan.rules
@@ -183,12 +185,12 @@ def _check_override(session: Session, order: Order, plan: Plan) -> None:
     if order.reason and not order.wish.desk:
         raise DomainError(errors_pb2.ERROR_REASON_OVERRIDE_NOT_IN_CHANNEL)
     if not order.reason:
-        raise _refusal(session, order, plan, plan.objector, plan.rules[0])
+        raise refusal(session, order, plan, plan.objector, plan.rules[0])
     if OVERRIDE not in context_of(session).permissions:
         raise DomainError(errors_pb2.ERROR_REASON_OVERRIDE_NOT_PERMITTED, permission=OVERRIDE)
 
 
-def _refusal(session: Session, order: Order, plan: Plan, resource: Resource, rule: Rule) -> DomainError:
+def refusal(session: Session, order: Order, plan: Plan, resource: Resource, rule: Rule) -> DomainError:
     appointment = order.appointment
     search = slots.Search(
         wish=order.wish,
@@ -237,9 +239,10 @@ def _occupy(session: Session, order: Order, plan: Plan) -> None:
         if taken := calendar.place(session, order.appointment.id, places):
             _show(order.appointment, taken, plan.team)
             return
-        plan = _judged(session, order)
+        calendar.release_expired(session, places)
+        plan = judged(session, order)
         session.flush()
-    raise _refusal(session, order, plan, plan.team[0].resource, Rule.LANES_FULL)
+    raise refusal(session, order, plan, plan.team[0].resource, Rule.LANES_FULL)
 
 
 def _show(appointment: Appointment, taken: Sequence[Reservation], team: Sequence[Member]) -> None:
