@@ -27,6 +27,9 @@ def test_nothing_opens_without_a_login(operation: contracts.Operation, anonymous
     if operation.policy.permission == "public":
         assert answer.status_code in {400, 415}
         return
+    if operation.policy.tenant_field:  # the service judges the signature, and no service is there
+        refused(answer, 503, "UNAVAILABLE")
+        return
     refused(answer, 401, "UNAUTHENTICATED")
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
@@ -34,6 +37,12 @@ def test_nothing_opens_without_a_login(operation: contracts.Operation, anonymous
 def test_public_routes_are_the_known_ones() -> None:
     public = {op.name for op in CONTRACTS.operations if op.policy.permission == "public"}
     assert public == {"CreateTenant", "CreateSession", "AcceptInvitation"}
+
+
+def test_routes_that_a_signature_opens_lie_apart() -> None:
+    signed = {op.path for op in CONTRACTS.operations if op.policy.tenant_field}
+    assert signed
+    assert all(path.startswith(("/v1/links/", "/v1/webhooks/")) for path in signed)
 
 
 @pytest.mark.parametrize("header", ["Basic YTpi", "Bearer", "Bearer ", "nonsense"])

@@ -83,6 +83,7 @@ class Day:
         calendar(self, patient)
         told(self, patient)
         recalled(self, patient)
+        weekly(self, patient)
         encounter = billing(self, patient, animal)
         claims(self, patient, encounter)
         authorizations(self, patient)
@@ -337,6 +338,29 @@ def calendar(day: Day, patient: str) -> None:
     day.make(f"{visit}:complete", {})
     walked_in = day.make("/v1/visits", {"patient_id": patient, "location_id": desk.location_id, "reason": day.mark})
     flow_board(day, f"/v1/visits/{walked_in['id']}", desk)
+
+
+def weekly(day: Day, patient: str) -> None:
+    """Book a series, change its last dates and cancel them; work other hours on one day."""
+    desk, first = day.people_desk, date.fromisoformat(day.moment(40, 12)[:10])
+    rule = {"frequency": "weekly", "weekdays": [f"{first:%A}".lower()], "count": 3}
+    body = {
+        "patient_id": patient, "appointment_type_id": _visit_type(day), "location_id": desk.location_id,
+        "first_date": first.isoformat(), "local_start": "10:00", "rule": rule, "reason": day.mark,
+        "resource_ids": [desk.resource_id],
+    }  # fmt: skip
+    series = day.make("/v1/series", body)["series"]["id"]
+    last = (first + timedelta(days=14)).isoformat()
+    etag = day.api.get(f"/v1/series/{series}")["etag"]
+    day.make(f"/v1/series/{series}:change", {"scope": "this", "occurrence_date": last, "local_start": "11:00"}, etag)
+    etag = day.api.get(f"/v1/series/{series}")["etag"]
+    cancel = {"scope": "this", "occurrence_date": last, "by": "patient", "reason": day.mark}
+    day.make(f"/v1/series/{series}:cancel", cancel, etag)
+    day.api.get("/v1/series", patient_id=patient)
+    free = {"resource_id": desk.resource_id, "local_date": (first + timedelta(days=1)).isoformat(), "reason": day.mark}
+    exception = f"/v1/templateExceptions/{day.make('/v1/templateExceptions', free)['id']}"
+    day.change(exception, reason=f"{day.mark} congress")
+    day.api.get("/v1/templateExceptions", resource_id=desk.resource_id)
 
 
 def flow_board(day: Day, visit: str, desk: Desk) -> None:
