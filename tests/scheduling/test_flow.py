@@ -27,6 +27,7 @@ from praxis_chassis.testing import Refused
 from praxis_scheduling.rules import lifecycle
 from praxis_scheduling.store.flow import VISIT_STATES
 from praxis_scheduling.store.models import APPOINTMENT_STATES
+from praxis_scheduling.store.waitlist import WAITLIST_STATES
 
 ROOM = resource_pb2.RESOURCE_KIND_ROOM
 PATIENT = appointment_pb2.CANCELLED_BY_PATIENT
@@ -119,9 +120,20 @@ def test_lists_are_by_local_day_practitioner_and_state(practice: Practice) -> No
         starts(from_date=monday, until_date="2020-01-01")
 
 
+ENDS = {
+    "booked": {"completed", "cancelled", "no_show"},
+    "arrived": {"completed", "left"},
+    "waiting": {"booked", "closed"},
+}
+
+
 @pytest.mark.parametrize(
     ("table", "words", "start"),
-    [(lifecycle.APPOINTMENT, APPOINTMENT_STATES, "booked"), (lifecycle.VISIT, VISIT_STATES, "arrived")],
+    [
+        (lifecycle.APPOINTMENT, APPOINTMENT_STATES, "booked"),
+        (lifecycle.VISIT, VISIT_STATES, "arrived"),
+        (lifecycle.WAITLIST, WAITLIST_STATES, "waiting"),
+    ],
 )
 def test_every_state_of_the_contract_can_be_reached_and_left_as_the_table_says(
     table: lifecycle.Table, words: dict[int, str], start: str
@@ -131,7 +143,7 @@ def test_every_state_of_the_contract_can_be_reached_and_left_as_the_table_says(
     assert reached == states
     assert {source for transition in table.values() for source in transition.sources} <= states
     ends = {state for state in states if not lifecycle.allowed_verbs(table, state)}
-    assert ends == ({"completed", "cancelled", "no_show"} if start == "booked" else {"completed", "left"})
+    assert ends == ENDS[start]
 
 
 def test_templates_of_a_resource_never_overlap(practice: Practice) -> None:

@@ -22,6 +22,8 @@ PREFIX = "praxis.scheduling.v1.InboundService/"
 CHOICES = {
     "confirm": (pb.LINK_ACTION_CONFIRM, f"{PREFIX}ConfirmByLink"),
     "cancel": (pb.LINK_ACTION_CANCEL, f"{PREFIX}CancelByLink"),
+    "accept": (pb.LINK_ACTION_ACCEPT, f"{PREFIX}AcceptByLink"),
+    "decline": (pb.LINK_ACTION_DECLINE, f"{PREFIX}DeclineByLink"),
     "unsubscribe": (pb.LINK_ACTION_UNSUBSCRIBE, f"{PREFIX}UnsubscribeByLink"),
 }
 WORDS = {action: word for word, (action, _) in CHOICES.items()}

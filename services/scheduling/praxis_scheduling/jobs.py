@@ -1,4 +1,4 @@
-"""What the clock starts in scheduling: planning what is told of appointments, and sending what is due."""
+"""What the clock starts in scheduling: telling people about appointments, and offering free times."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from praxis_scheduling.connectors.sender import Sender
 from praxis_scheduling.connectors.sms import Sms
 from praxis_scheduling.connectors.smtp import Smtp
 from praxis_scheduling.settings import Settings
-from praxis_scheduling.usecases import holds, recalls, reminders, sending
+from praxis_scheduling.usecases import holds, offers, recalls, reminders, sending
 from praxis_scheduling.usecases.contacts import EMAIL, SMS
 
 
@@ -35,6 +35,12 @@ def communicate(session: Session) -> None:
 @job(every_seconds=600)
 def recall_by_age(session: Session) -> None:
     recalls.find_aged(session)
+
+
+@job(every_seconds=2)
+def offer_times(session: Session) -> None:
+    offers.lapse_due(session)
+    offers.offer_freed(session)
 
 
 def senders_of(runtime: Any) -> Mapping[int, Sender]:

@@ -21,6 +21,7 @@ from praxis_scheduling.api.series_service import SeriesService
 from praxis_scheduling.api.template_exception_service import TemplateExceptionService
 from praxis_scheduling.api.template_service import TemplateService
 from praxis_scheduling.api.visit_service import VisitService
+from praxis_scheduling.api.waitlist_service import WaitlistService
 from praxis_scheduling.settings import Settings
 from praxis_scheduling.store.models import Base
 
@@ -40,6 +41,7 @@ service = Service(
         HoldService(),
         VisitService(),
         SeriesService(),
+        WaitlistService(),
         ReminderPlanService(),
         CommunicationService(),
         InboundService(),

@@ -35,5 +35,13 @@ class InboundService:
         return link_answers.cancel(call.session, request.token)
 
     @command
+    def AcceptByLink(self, request: pb.AcceptByLinkRequest, call: Call) -> pb.Link:
+        return link_answers.accept(call.session, request.token)
+
+    @command
+    def DeclineByLink(self, request: pb.DeclineByLinkRequest, call: Call) -> pb.Link:
+        return link_answers.decline(call.session, request.token)
+
+    @command
     def UnsubscribeByLink(self, request: pb.UnsubscribeByLinkRequest, call: Call) -> pb.Link:
         return link_answers.unsubscribe(call.session, request.token)

@@ -14,6 +14,7 @@ from praxis.scheduling.v1 import (
     series_pb2,
     template_pb2,
     visit_pb2,
+    waitlist_pb2,
 )
 from praxis_chassis.mapping import Mapping, Special, instant
 from praxis_chassis.reading import Children, Reading
@@ -37,6 +38,7 @@ from praxis_scheduling.store.models import (
 )
 from praxis_scheduling.store.recalls import Recall, RecallRule
 from praxis_scheduling.store.series import Series
+from praxis_scheduling.store.waitlist import WaitlistEntry, WaitlistOffer
 
 RESOURCE = Mapping(Resource, resource_pb2.Resource)
 APPOINTMENT_TYPE = Mapping(AppointmentType, appointment_type_pb2.AppointmentType)
@@ -110,6 +112,17 @@ SERIES = Mapping(
     series_pb2.Series,
     read_only={"state", "time_zone", "previous_series_id", "exceptions", "appointment_ids"},
     special={"patient_name": Special(read=lambda series: series.patient.name)},
+)
+
+WAITLIST_OFFER = Mapping(WaitlistOffer, waitlist_pb2.WaitlistOffer)
+WAITLIST_ENTRY = Mapping(
+    WaitlistEntry,
+    waitlist_pb2.WaitlistEntry,
+    read_only={"state", "appointment_id", "close_reason"},
+    special={
+        "patient_name": Special(read=lambda entry: entry.patient.name),
+        "offers": Special(read=lambda entry: list(map(WAITLIST_OFFER.message, entry.offers))),
+    },
 )
 
 VISIT = Mapping(

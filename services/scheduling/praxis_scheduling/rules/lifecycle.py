@@ -37,6 +37,13 @@ VISIT: Table = {
     "leave": Transition(WAITING, "left"),
 }
 
+WAITLIST: Table = {
+    "offer": Transition(("waiting",), "offered"),
+    "acceptOffer": Transition(("offered",), "booked"),
+    "declineOffer": Transition(("offered",), "waiting"),
+    "close": Transition(("waiting", "offered"), "closed"),
+}
+
 # What happens to an appointment when a step of its visit is taken back; nobody calls these by name.
 BACK: Table = {
     "awaitAgain": Transition(("arrived",), "booked"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Mapping
 
-PLACEHOLDERS = ("practice", "location", "phone", "recipient", "patient", "date", "time", "recall", "link")
+PLACEHOLDERS = ("practice", "location", "phone", "recipient", "patient", "date", "time", "until", "recall", "link")
 
 
 def faults(text: str) -> list[tuple[str, str]]:

@@ -59,15 +59,24 @@ TAKEN = Prepared(
 PLACE = Prepared(
     text(
         "INSERT INTO reservations"
-        " (tenant_id, id, appointment_id, hold_id, expire_time, resource_id, lane, during, live)"
-        " SELECT :tenant, id, CAST(:appointment AS uuid), CAST(:hold AS uuid), CAST(:expires AS timestamptz),"
-        " resource_id, lane, tstzrange(start, until), true"
+        " (tenant_id, id, appointment_id, hold_id, offer_id, expire_time, resource_id, lane, during, live)"
+        " SELECT :tenant, id, CAST(:appointment AS uuid), CAST(:hold AS uuid), CAST(:offer AS uuid),"
+        " CAST(:expires AS timestamptz), resource_id, lane, tstzrange(start, until), true"
         " FROM unnest(CAST(:ids AS uuid[]), CAST(:resources AS uuid[]), CAST(:lanes AS bigint[]),"
         " CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))"
         " AS wanted (id, resource_id, lane, start, until) ORDER BY resource_id"
         " ON CONFLICT DO NOTHING RETURNING id"
     ),
     "INSERT reservations",
+)
+
+FREE = text(
+    "WITH freed AS (UPDATE reservations SET live = false WHERE id = ANY(CAST(:ids AS uuid[])) AND live"
+    " RETURNING tenant_id, resource_id, during)"
+    " INSERT INTO freed_times (tenant_id, id, location_id, resource_ids, start_time, end_time)"
+    " SELECT tenant_id, :id, location_id, array_agg(resource_id), min(lower(during)), max(upper(during))"
+    " FROM freed JOIN resources USING (tenant_id) WHERE resources.id = resource_id"
+    " GROUP BY tenant_id, location_id HAVING max(upper(during)) > :now"
 )
 
 
@@ -102,7 +111,11 @@ def place_of(item: Reservation) -> Place | None:
 
 
 def place(
-    session: Session, appointment_id: UUID | None, places: Mapping[UUID, Place], hold: Keeping | None = None
+    session: Session,
+    appointment_id: UUID | None,
+    places: Mapping[UUID, Place],
+    hold: Keeping | None = None,
+    offer_id: UUID | None = None,
 ) -> list[Reservation]:
     """Take one lane of each resource, all or none; nothing when somebody else was faster.
 
@@ -116,6 +129,7 @@ def place(
         "appointment": appointment_id,
         "hold": hold.id if hold else None,
         "expires": hold.expire_time if hold else None,
+        "offer": offer_id,
         "ids": ids,
         "resources": [resource_id for resource_id, _ in wanted],
         "lanes": [spot.lane for _, spot in wanted],
@@ -130,7 +144,7 @@ def place(
         return []
     return [
         Reservation(
-            tenant_id=tenant, id=key, appointment_id=appointment_id, resource_id=resource_id,
+            tenant_id=tenant, id=key, appointment_id=appointment_id, offer_id=offer_id, resource_id=resource_id,
             lane=spot.lane, during=Range(spot.start, spot.end), live=True,
         )
         for key, (resource_id, spot) in zip(ids, wanted, strict=True)
@@ -155,15 +169,11 @@ def released_with(session: Session, appointment: Appointment) -> list[Reservatio
 
 
 def release(session: Session, reservations: Iterable[UUID]) -> None:
-    """Free what was taken; the rows stay as history."""
+    """Free what was taken, and note for the waitlist that it is free; the rows stay as history."""
     found = list(reservations)
     if found:
-        session.execute(
-            update(Reservation)
-            .where(Reservation.id.in_(found))
-            .values(live=False)
-            .execution_options(synchronize_session=False)
-        )
+        session.flush()
+        session.execute(FREE, {"ids": found, "id": new_id(), "now": clock.now(session)})
 
 
 def release_expired(session: Session, places: Mapping[UUID, Place]) -> None:
@@ -184,12 +194,7 @@ def release_expired(session: Session, places: Mapping[UUID, Place]) -> None:
 
 def release_hold(session: Session, hold_id: UUID) -> None:
     """Free what a hold takes."""
-    session.execute(
-        update(Reservation)
-        .where(Reservation.hold_id == hold_id, Reservation.live)
-        .values(live=False)
-        .execution_options(synchronize_session=False)
-    )
+    release(session, session.scalars(select(Reservation.id).where(Reservation.hold_id == hold_id, Reservation.live)))
 
 
 TEMPLATES = Prepared(

@@ -152,6 +152,7 @@ class Communication(Aggregate, Base):
     appointment_version: Mapped[int | None]
     start_time: Mapped[datetime | None]
     recall_id: Mapped[UUID | None]
+    waitlist_offer_id: Mapped[UUID | None]
     location_id: Mapped[UUID | None]
     template_name: Mapped[str] = mapped_column(default="")
     other_channels: Mapped[list[int]] = mapped_column(_channels(), default=list)

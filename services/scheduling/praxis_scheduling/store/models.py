@@ -279,7 +279,7 @@ class Hold(Aggregate, Base):
 
 
 class Reservation(Tenanted, Base):
-    """The time that one appointment, or one hold, takes of one lane of a resource; two live ones never overlap."""
+    """The time that an appointment, a hold or an offer takes of one lane of a resource; two live ones never overlap."""
 
     __tablename__ = "reservations"
     __table_args__ = (
@@ -288,7 +288,9 @@ class Reservation(Tenanted, Base):
         refers("resource_id", "resources"),
         Index("ix_reservations_appointment", "tenant_id", "appointment_id"),
         Index("ix_reservations_hold", "tenant_id", "hold_id", postgresql_where=text("hold_id IS NOT NULL")),
-        CheckConstraint("num_nonnulls(appointment_id, hold_id) = 1", name="owner"),
+        refers("offer_id", "waitlist_offers"),
+        Index("ix_reservations_offer", "tenant_id", "offer_id", postgresql_where=column("offer_id").is_not(None)),
+        CheckConstraint("num_nonnulls(appointment_id, hold_id, offer_id) = 1", name="owner"),
         ExcludeConstraint(
             ("tenant_id", "="), ("resource_id", "="), ("lane", "="), ("during", "&&"),
             where="live", using="gist", name="reservations_never_overlap",
@@ -299,6 +301,7 @@ class Reservation(Tenanted, Base):
     appointment_id: Mapped[UUID | None]
     hold_id: Mapped[UUID | None]
     expire_time: Mapped[datetime | None]
+    offer_id: Mapped[UUID | None]
     resource_id: Mapped[UUID]
     lane: Mapped[int]
     during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)

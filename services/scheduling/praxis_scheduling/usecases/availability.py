@@ -30,6 +30,7 @@ class Wish:
     channel: int
     need: Need
     tags: frozenset[str] = frozenset()
+    within_capacity: bool = False
 
     @property
     def desk(self) -> bool:
@@ -136,5 +137,5 @@ def _lanes(resource: Resource, wish: Wish) -> int:
         min(extra, limit) if limit else extra,
         switch=resource.double_booking_enabled,
         overbooking=wish.appointment_type.overbooking_allowed,
-        desk=wish.desk,
+        desk=wish.desk and not wish.within_capacity,
     )

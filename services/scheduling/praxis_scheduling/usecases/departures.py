@@ -16,7 +16,7 @@ from praxis_chassis.events import record
 from praxis_chassis.mapping import instant, read_date
 from praxis_scheduling.store import calendar
 from praxis_scheduling.store.models import Appointment, PatientCopy
-from praxis_scheduling.usecases import appointments
+from praxis_scheduling.usecases import appointments, waitlist
 
 GONE = (patient_pb2.PATIENT_STATE_DECEASED, patient_pb2.PATIENT_STATE_TRANSFERRED)
 BY_SYSTEM = appointment_pb2.CANCELLED_BY_SYSTEM
@@ -54,6 +54,7 @@ def cancel_after(session: Session, patient_id: UUID, day: date, key: str) -> lis
         reason = catalog.render("en", key, {})
         why = appointment_pb2.Cancellation(by=BY_SYSTEM, reason=reason, cancel_time=instant(now))
         appointments.call_off(session, appointment, why)
+    waitlist.end_all(session, patient_id, key)
     return found
 
 

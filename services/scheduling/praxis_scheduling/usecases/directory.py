@@ -17,6 +17,7 @@ from praxis_chassis.mapping import read_date
 from praxis_scheduling.store.flow import Visit, VisitStatusEvent
 from praxis_scheduling.store.models import Appointment, LocationCopy, PatientCopy, PractitionerCopy
 from praxis_scheduling.store.series import Series
+from praxis_scheduling.store.waitlist import WaitlistEntry
 from praxis_scheduling.usecases import contacts
 
 C = TypeVar("C", PatientCopy, LocationCopy, PractitionerCopy)
@@ -108,6 +109,8 @@ def erase_patient(session: Session, identifier: str) -> None:
     blank = {"reason": "", "notes": "", "override_reason": ""}
     session.execute(update(Appointment).where(Appointment.patient_id == copy.id).values(blank))
     session.execute(update(Series).where(Series.patient_id == copy.id).values(reason=""))
+    waiting = update(WaitlistEntry).where(WaitlistEntry.patient_id == copy.id)
+    session.execute(waiting.values(reason="", close_reason=""))
     contacts.erase_patient(session, copy.id)
     cancelled = Appointment.state == appointment_pb2.APPOINTMENT_STATE_CANCELLED
     for appointment in session.scalars(select(Appointment).where(Appointment.patient_id == copy.id, cancelled)):

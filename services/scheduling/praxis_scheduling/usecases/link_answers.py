@@ -11,12 +11,15 @@ from praxis_chassis.database import fetch
 from praxis_chassis.errors import DomainError
 from praxis_scheduling.store.communications import Communication
 from praxis_scheduling.store.models import Appointment
-from praxis_scheduling.usecases import contacts, links, policies, reminders, replies, standing, words
+from praxis_scheduling.store.waitlist import WaitlistOffer
+from praxis_scheduling.usecases import contacts, links, policies, reminders, replies, standing, waitlist, words
 
 LABELS: dict[int, str] = {
     inbound.LINK_ACTION_CONFIRM: "LINK_CONFIRM",
     inbound.LINK_ACTION_CANCEL: "LINK_CANCEL",
     inbound.LINK_ACTION_UNSUBSCRIBE: "LINK_UNSUBSCRIBE",
+    inbound.LINK_ACTION_ACCEPT: "LINK_ACCEPT",
+    inbound.LINK_ACTION_DECLINE: "LINK_DECLINE",
 }
 GONE = pb.COMMUNICATION_PROBLEM_OPTED_OUT
 
@@ -24,6 +27,8 @@ GONE = pb.COMMUNICATION_PROBLEM_OPTED_OUT
 def show(session: Session, token: str) -> inbound.Link:
     """Return what a link leads to."""
     item = links.opened(session, token)
+    if item.waitlist_offer_id is not None:
+        return _offer_page(session, item)
     visit = _visit(session, item)
     key = "LINK_VISIT" if visit else "LINK_OVER_PAGE" if item.appointment_id else "LINK_MESSAGES"
     return _page(session, item, key, _choices(session, item, visit))
@@ -44,6 +49,36 @@ def cancel(session: Session, token: str) -> inbound.Link:
         raise DomainError(errors_pb2.ERROR_REASON_NOTICE_TOO_SHORT, phone=words.phone_of(session, item))
     replies.cancel(session, visit)
     return _page(session, item, "LINK_CANCELLED", [])
+
+
+def accept(session: Session, token: str) -> inbound.Link:
+    """Book the time that was offered."""
+    item = links.opened(session, token)
+    offer = _open_offer(session, item)
+    waitlist.accept(session, offer.entry_id, offer.id)
+    return _page(session, item, "LINK_ACCEPTED", [])
+
+
+def decline(session: Session, token: str) -> inbound.Link:
+    """Leave the time that was offered to somebody else."""
+    item = links.opened(session, token)
+    offer = _open_offer(session, item)
+    waitlist.decline(session, offer.entry_id, offer.id)
+    return _page(session, item, "LINK_DECLINED", [])
+
+
+def _offer_page(session: Session, item: Communication) -> inbound.Link:
+    """Return the page of an offer; one that is over has nothing to decide."""
+    over = standing.problem_of(session, item)
+    answers: list[int] = [] if over else [inbound.LINK_ACTION_ACCEPT, inbound.LINK_ACTION_DECLINE]
+    blockable = [inbound.LINK_ACTION_UNSUBSCRIBE] if item.address_index else []
+    return _page(session, item, "LINK_OFFER_OVER" if over else "LINK_OFFER", [*answers, *blockable])
+
+
+def _open_offer(session: Session, item: Communication) -> WaitlistOffer:
+    if item.waitlist_offer_id is None or standing.problem_of(session, item):
+        raise DomainError(errors_pb2.ERROR_REASON_OFFER_OVER)
+    return fetch(session, WaitlistOffer, item.waitlist_offer_id)
 
 
 def unsubscribe(session: Session, token: str) -> inbound.Link:

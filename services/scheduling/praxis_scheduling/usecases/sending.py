@@ -140,7 +140,7 @@ def _fall_back(session: Session, item: Communication) -> None:
     for channel in item.other_channels:
         rest = item.other_channels[item.other_channels.index(channel) + 1 :]
         same = ("kind", "template_name", "patient_id", "party_id", "appointment_id", "appointment_version",
-                "start_time", "recall_id", "location_id", "due_time")  # fmt: skip
+                "start_time", "recall_id", "waitlist_offer_id", "location_id", "due_time")  # fmt: skip
         values = {name: getattr(item, name) for name in same} | {
             "occasion": f"{item.occasion}>{channel}", "channel": channel, "other_channels": rest,
             "next_try_time": clock.now(session),

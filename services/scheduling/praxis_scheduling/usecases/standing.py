@@ -12,6 +12,7 @@ from praxis_chassis.context import context_of
 from praxis_scheduling.store.communications import Communication
 from praxis_scheduling.store.models import Appointment, PatientCopy
 from praxis_scheduling.store.recalls import Recall
+from praxis_scheduling.store.waitlist import OPEN, WaitlistOffer
 from praxis_scheduling.usecases.reminders import CANCELLED, COMPLETED, LIVE
 
 FINE = pb.COMMUNICATION_PROBLEM_UNSPECIFIED
@@ -29,6 +30,9 @@ def held(session: Session, item: Communication) -> Appointment | None:
     if item.recall_id is not None:
         recall = select(Recall).where(Recall.id == item.recall_id).with_for_update(read=True)
         session.scalars(recall, execution_options={"populate_existing": True}).one()
+    if item.waitlist_offer_id is not None:
+        told = select(WaitlistOffer).where(WaitlistOffer.id == item.waitlist_offer_id).with_for_update(read=True)
+        session.scalars(told, execution_options={"populate_existing": True}).one()
     if item.appointment_id is None:
         return None
     query = select(Appointment).where(Appointment.id == item.appointment_id).with_for_update(read=True)
@@ -47,7 +51,14 @@ def problem_of(session: Session, item: Communication) -> int:
     if item.recall_id is not None:
         recall = session.get_one(Recall, (context_of(session).tenant, item.recall_id))
         return FINE if recall.state == recall_pb2.RECALL_STATE_DUE else pb.COMMUNICATION_PROBLEM_CLOSED
-    return FINE
+    return _of_offer(session, item) if item.waitlist_offer_id is not None else FINE
+
+
+def _of_offer(session: Session, item: Communication) -> int:
+    offer = session.get_one(WaitlistOffer, (context_of(session).tenant, item.waitlist_offer_id))
+    if offer.state != OPEN:
+        return pb.COMMUNICATION_PROBLEM_CLOSED
+    return pb.COMMUNICATION_PROBLEM_TOO_LATE if clock.now(session) >= offer.expire_time else FINE
 
 
 def _of_appointment(session: Session, item: Communication) -> int:

@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_datetime, format_time
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,7 @@ from praxis_scheduling.store.communications import (
 )
 from praxis_scheduling.store.models import Appointment, LocationCopy
 from praxis_scheduling.store.recalls import Recall
+from praxis_scheduling.store.waitlist import WaitlistOffer
 from praxis_scheduling.usecases import contacts, links
 from praxis_scheduling.usecases.contacts import BY_PERSON, EMAIL
 
@@ -61,6 +62,7 @@ def write(session: Session, item: Communication, party: PartyCopy | None) -> Wor
         "recipient": party.display_name if party else "",
         "patient": item.patient.called or item.patient.name if item.patient else "",
         "recall": _recall(session, item),
+        "until": _until(session, item, location, locale),
         "link": links.page(session, item) or NO_LINK,
         **_when(item.start_time, location, locale),
     }
@@ -80,6 +82,14 @@ def _when(start: datetime | None, location: LocationCopy | None, locale: Locale)
 def _recall(session: Session, item: Communication) -> str:
     found = session.get(Recall, (context_of(session).tenant, item.recall_id)) if item.recall_id else None
     return found.name if found else ""
+
+
+def _until(session: Session, item: Communication, location: LocationCopy | None, locale: Locale) -> str:
+    """Return until when the offer can be accepted that a message tells of."""
+    if item.waitlist_offer_id is None or location is None:
+        return ""
+    offer = session.get_one(WaitlistOffer, (context_of(session).tenant, item.waitlist_offer_id))
+    return format_datetime(offer.expire_time.astimezone(ZoneInfo(location.time_zone)), "short", locale=locale)
 
 
 def _line(text: str) -> str:
@@ -102,6 +112,7 @@ def say(session: Session, item: Communication | None, key: str) -> str:
         "location": location.name if location else "",
         "phone": (location.phone if location else "") or (practice.phone if practice else ""),
         "patient": item.patient.called if item and item.patient else "",
+        "until": _until(session, item, location, _locale(language)) if item else "",
         **_when(item.start_time if item else None, location, _locale(language)),
     }
     return wording.filled(standard(session, language, key), values)
