@@ -264,12 +264,14 @@ def told(day: Day, patient: str) -> None:
     _book(day, reached, 10)
     _book(day, reached, 11)
 
-    def all_planned(reply: Json) -> bool:
-        found = reply.get("communications", [])
-        return sum(item["state"] == "to_do" for item in found) == 1 and sum("body" in item for item in found) == 3
+    def planned(reply: Json) -> tuple[list[Json], list[Json]]:
+        """Return letters to write and mails; others may be there, when an appointment was told before it was moved."""
+        booked = [item for item in reply.get("communications", []) if item["kind"] == "booked" and "body" in item]
+        letters = [item for item in booked if item["state"] == "to_do"]
+        return letters, sorted((item for item in booked if item["channel"] == "email"), key=lambda item: item["id"])
 
-    listed = day.api.until("/v1/communications", all_planned)["communications"]
-    letter, *mails = sorted(listed, key=lambda item: (item["state"] != "to_do", item["id"]))
+    told = day.api.until("/v1/communications", lambda reply: [*map(len, planned(reply))] == [1, 2])
+    (letter,), mails = planned(told)
     day.make(f"/v1/communications/{letter['id']}:resolve", {"decision": "sent"})
     links = ["/v1" + re.findall(r"https://front.example(/links/\S+)", item["body"])[0] for item in mails]
     day.api.get(links[0])
@@ -341,7 +343,7 @@ def calendar(day: Day, patient: str) -> None:
 
 
 def weekly(day: Day, patient: str) -> None:
-    """Book a series, change its last dates and cancel them; work other hours on one day."""
+    """Book a series, change its last date and cancel it; keep a time for a while; work other hours on one day."""
     desk, first = day.people_desk, date.fromisoformat(day.moment(40, 12)[:10])
     rule = {"frequency": "weekly", "weekdays": [f"{first:%A}".lower()], "count": 3}
     body = {
@@ -357,6 +359,10 @@ def weekly(day: Day, patient: str) -> None:
     cancel = {"scope": "this", "occurrence_date": last, "by": "patient", "reason": day.mark}
     day.make(f"/v1/series/{series}:cancel", cancel, etag)
     day.api.get("/v1/series", patient_id=patient)
+    wish = {"appointment_type_id": _visit_type(day), "location_id": desk.location_id, "start_time": day.moment(60, 10)}
+    kept = f"/v1/holds/{day.make('/v1/holds', {**wish, 'resource_ids': [desk.resource_id]})['id']}"
+    day.api.get(kept)
+    day.make(f"{kept}:release", {})
     free = {"resource_id": desk.resource_id, "local_date": (first + timedelta(days=1)).isoformat(), "reason": day.mark}
     exception = f"/v1/templateExceptions/{day.make('/v1/templateExceptions', free)['id']}"
     day.change(exception, reason=f"{day.mark} congress")
