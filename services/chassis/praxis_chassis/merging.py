@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Index, Table, Uuid, delete, false, func, literal, select, text, update
+from sqlalchemy import Index, Table, Uuid, delete, false, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
@@ -149,21 +149,23 @@ def _moves(table: Table, column: Any) -> bool:
     return table.metadata is not tables.METADATA and "UPDATE" in grants and isinstance(column.type, Uuid)
 
 
-def install(connection: Connection, owned: Iterable[Table]) -> None:
-    """Put the triggers on every column whose rows go over; to be repeated after each migration."""
-    for function in (CURRENT, EVER, WITHIN, FOLLOW, FIX):
-        connection.execute(text(function))
-    for table, column in moved_columns(owned):
-        arguments = ", ".join(f"'{name}'" for name in (column, *_key_of(table)))
-        follow = f"WHEN (NEW.{column} IS NOT NULL) EXECUTE FUNCTION follow_merges({arguments})"
-        _trigger(connection, table, f"follow_merges_{column}", f"INSERT OR UPDATE OF {column}", follow)
-        if table.c[column].info.get("fixed"):  # by its name it comes before the other
-            fix = f"WHEN (OLD.{column} <> NEW.{column}) EXECUTE FUNCTION fix_patient('{column}')"
-            _trigger(connection, table, f"fix_patient_{column}", f"UPDATE OF {column}", fix)
+def triggers(owned: Iterable[Table]) -> list[list[str]]:
+    """Return what puts the triggers on every column whose rows go over, one list a column, after the functions."""
+    return [[CURRENT, EVER, WITHIN, FOLLOW, FIX], *(_triggers(table, column) for table, column in moved_columns(owned))]
 
 
-def _trigger(connection: Connection, table: Table, name: str, moment: str, action: str) -> None:
-    connection.execute(text(f"CREATE OR REPLACE TRIGGER {name} BEFORE {moment} ON {table.name} FOR EACH ROW {action}"))
+def _triggers(table: Table, column: str) -> list[str]:
+    arguments = ", ".join(f"'{name}'" for name in (column, *_key_of(table)))
+    follow = f"WHEN (NEW.{column} IS NOT NULL) EXECUTE FUNCTION follow_merges({arguments})"
+    statements = [_trigger(table, f"follow_merges_{column}", f"INSERT OR UPDATE OF {column}", follow)]
+    if table.c[column].info.get("fixed"):  # by its name it comes before the other
+        fix = f"WHEN (OLD.{column} <> NEW.{column}) EXECUTE FUNCTION fix_patient('{column}')"
+        statements.append(_trigger(table, f"fix_patient_{column}", f"UPDATE OF {column}", fix))
+    return statements
+
+
+def _trigger(table: Table, name: str, moment: str, action: str) -> str:
+    return f"CREATE OR REPLACE TRIGGER {name} BEFORE {moment} ON {table.name} FOR EACH ROW {action}"
 
 
 def current(session: Session, patient_id: UUID) -> UUID:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, Table, create_engine, text
+from psycopg.errors import DeadlockDetected, LockNotAvailable
+from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from praxis_chassis import merging
 from praxis_chassis.database import driver_url
@@ -21,6 +26,10 @@ from praxis_chassis.tables import METADATA
 TENANT = "nullif(current_setting('app.tenant', true), '')::uuid"
 ENVIRONMENT = Path(__file__).parent / "alembic"
 OWN = ENVIRONMENT / "versions"
+PATIENCE_SECONDS = 60.0
+IN_THE_WAY = (DeadlockDetected, LockNotAvailable)
+# What was done to the tables beside Alembic is noted as a digest, with the level that it was done at.
+DONE = "SELECT obj_description('alembic_version'::regclass, 'pg_class')"
 
 # What the app role may do with the chassis' tables; everything else of a service it may select, insert, update, delete.
 APP_GRANTS = {
@@ -53,14 +62,27 @@ def configuration(scripts: Path, url: str, metadata: MetaData) -> Config:
 def upgrade(scripts: Path, url: str, metadata: MetaData, role: str) -> None:
     """Apply all migrations, then make sure that every table is guarded; safe to repeat and to race."""
     engine = create_engine(driver_url(url))
-    with engine.connect() as guard:
-        guard.execute(text("SELECT pg_advisory_lock(7261001)"))
-        command.upgrade(configuration(scripts, url, metadata), "heads")
-        guard.commit()
-        with engine.begin() as connection:
-            secure(connection, [*METADATA.tables.values(), *metadata.tables.values()], role)
-            merging.install(connection, metadata.sorted_tables)
-    engine.dispose()
+    try:
+        with engine.connect() as guard:
+            guard.execute(text("SELECT pg_advisory_lock(7261001)"))
+            _patiently(lambda: command.upgrade(configuration(scripts, url, metadata), "heads"))
+            guard.commit()
+            _keep(engine, [*_guarding(metadata, role), *merging.triggers(metadata.sorted_tables)])
+    finally:
+        engine.dispose()  # which gives the lock back, as it belongs to the connection
+
+
+def _patiently(step: Callable[[], object]) -> None:
+    """Take a step that needs tables which calls are using, again and again for a minute when they stand in its way."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            step()
+            return
+        except OperationalError as failure:
+            if not isinstance(failure.orig, IN_THE_WAY) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def heads(scripts: Path) -> set[str]:
@@ -83,20 +105,45 @@ def _ours(_object: Any, name: str | None, kind: str, reflected: bool, _other: An
     return not (kind == "table" and reflected and name == "alembic_version")
 
 
-def secure(connection: Connection, tables: Iterable[Table], role: str) -> None:
-    """Force row-level security on every tenant table and grant each role what it needs, no more."""
-    app, relay = f"{role}_app", f"{role}_relay"
-    for table in tables:
-        if not re.fullmatch(r"[a-z_0-9]+", table.name):
-            raise ValueError(table.name)
-        if not table.info.get("global"):
-            _force_policies(connection, table.name, app, relay)
-        _grant(connection, table, app, relay)
-    connection.execute(text(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {app}"))
-    connection.execute(text(f"GRANT SELECT ON alembic_version TO {app}, {relay}"))
+def _guarding(metadata: MetaData, role: str) -> list[list[str]]:
+    """Return what forces row-level security on every tenant table and grants each role what it needs, no more."""
+    rest = [
+        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}_app",
+        f"GRANT SELECT ON alembic_version TO {role}_app, {role}_relay",
+    ]
+    return [*(_guards(table, role) for table in (*METADATA.tables.values(), *metadata.tables.values())), rest]
 
 
-def _force_policies(connection: Connection, name: str, app: str, relay: str) -> None:
+def _keep(engine: Engine, wanted: list[list[str]]) -> None:
+    """Make tables what each list of statements says, a list at a time, unless all of it was done at this level.
+
+    It happens while replicas serve: whoever waits for a table while holding others deadlocks with calls.
+    """
+    with engine.connect() as connection:
+        state = hashlib.sha256(repr((wanted, sorted(current(connection)))).encode()).hexdigest()
+        if connection.scalar(text(DONE)) == state:
+            return
+    for statements in wanted:
+        _patiently(partial(_execute, engine, statements))
+    _execute(engine, [f"COMMENT ON TABLE alembic_version IS '{state}'"])
+
+
+def _execute(engine: Engine, statements: Iterable[str]) -> None:
+    with engine.begin() as connection:
+        # Calls queue behind a lock that waits, so it waits no longer than they can bear.
+        connection.execute(text("SET LOCAL lock_timeout = '1s'"))
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def _guards(table: Table, role: str) -> list[str]:
+    if not re.fullmatch(r"[a-z_0-9]+", table.name):
+        raise ValueError(table.name)
+    policies = [] if table.info.get("global") else _policies(table.name, f"{role}_app", f"{role}_relay")
+    return policies + _grants(table, f"{role}_app", f"{role}_relay")
+
+
+def _policies(name: str, app: str, relay: str) -> list[str]:
     statements = [
         f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY",
@@ -106,15 +153,14 @@ def _force_policies(connection: Connection, name: str, app: str, relay: str) -> 
     ]
     if name in RELAY_GRANTS:
         statements.append(f"CREATE POLICY relay ON {name} TO {relay} USING (true) WITH CHECK (true)")
-    for statement in statements:
-        connection.execute(text(statement))
+    return statements
 
 
-def _grant(connection: Connection, table: Table, app: str, relay: str) -> None:
+def _grants(table: Table, app: str, relay: str) -> list[str]:
     name = table.name
     default = "SELECT" if table.info.get("read_only") else "SELECT, INSERT, UPDATE, DELETE"
     rights = table.info.get("grants") or APP_GRANTS.get(name, default)
-    connection.execute(text(f"REVOKE ALL ON {name} FROM {app}, {relay}"))
-    connection.execute(text(f"GRANT {rights} ON {name} TO {app}"))
+    statements = [f"REVOKE ALL ON {name} FROM {app}, {relay}", f"GRANT {rights} ON {name} TO {app}"]
     if name in RELAY_GRANTS:
-        connection.execute(text(f"GRANT {RELAY_GRANTS[name]} ON {name} TO {relay}"))
+        statements.append(f"GRANT {RELAY_GRANTS[name]} ON {name} TO {relay}")
+    return statements
