@@ -10,6 +10,7 @@ from uuid import UUID
 
 import nats
 import pytest
+from nats.aio.client import ServerVersion
 from nats.js import JetStreamContext
 from sqlalchemy import func, select
 
@@ -17,7 +18,7 @@ from praxis.patients.v1 import events_pb2, patient_pb2, patient_service_pb2
 from praxis_chassis import inbox, subjects, tables
 from praxis_chassis.events import Envelope
 from praxis_chassis.inbox import Verdict
-from praxis_chassis.messaging import Relay, stream_name
+from praxis_chassis.messaging import Relay, stream_name, warn_of_old
 from praxis_chassis.testing import ServiceUnderTest, TenantUnderTest
 from praxis_chassis.types import new_id
 
@@ -235,3 +236,12 @@ def test_an_erasure_between_reading_and_opening_an_event_leaves_what_remains(pat
     assert erased
     assert patient_id.encode() in body
     assert b"Canarius" not in body
+
+
+@pytest.mark.parametrize(
+    ("version", "warnings"), [("2.14.0", 1), ("2.14.4", 1), ("2.14.5", 0), ("2.15.0", 0), ("3.0.0", 0)]
+)
+def test_an_old_bus_is_warned_of_by_its_version(version: str, warnings: int, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("WARNING", logger="praxis_chassis.messaging"):
+        warn_of_old(ServerVersion(version))
+    assert [getattr(record, "version", None) for record in caplog.records] == [version] * warnings

@@ -1,14 +1,19 @@
-"""The compose system as a test drives it: up with testcontainers, its gateway over HTTP, the rest by the engine."""
+"""The compose system as a test drives it: up with testcontainers, its gateway over HTTP, the rest by the engine.
+
+`PRAXIS_TEST_COMPOSE=docker-compose` takes Compose v1.29 instead of v2, which must work as well.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,6 +30,22 @@ from praxis_local.topology import CHECKOUT, GATEWAY
 PROJECT = "praxis-test-"
 DEPLOY = CHECKOUT / "deploy"
 OVERRIDE = CHECKOUT / "tests" / "containers" / "compose.test.yaml"
+FILES = [item for name in (DEPLOY / "compose.yaml", OVERRIDE) for item in ("--file", str(name))]
+DATABASES = ("patients", "scheduling", "billing", "claims", "reporting", "identity")
+BY_PROJECT = "com.docker.compose.project"
+
+
+def command() -> list[str]:
+    """Return how Compose is called here."""
+    return os.environ.get("PRAXIS_TEST_COMPOSE", "docker compose").split()
+
+
+class Compose(DockerCompose):
+    """Compose of either version; the older one knows no `--wait`, so that waiting is done here."""
+
+    @cached_property
+    def compose_command_property(self) -> list[str]:
+        return [*command(), *FILES]
 
 
 @dataclass(frozen=True)
@@ -37,7 +58,7 @@ class Composed:
     @property
     def url(self) -> str:
         """Where the gateway is published now; Docker chooses anew when it is made again."""
-        return f"http://127.0.0.1:{self.compose.get_service_port('gateway', 8080)}"
+        return f"http://{docker('port', self.containers('gateway')[0], '8080').stdout.splitlines()[0]}"
 
     def setup_token(self) -> str:
         """Return a one-time token that creates one practice."""
@@ -54,7 +75,7 @@ class Composed:
 
     def containers(self, service: str) -> list[str]:
         """Return the ids of a service's running containers."""
-        filters = (f"com.docker.compose.project={self.project}", f"com.docker.compose.service={service}")
+        filters = (f"{BY_PROJECT}={self.project}", f"com.docker.compose.service={service}")
         return docker(
             "ps", "--quiet", *(item for text in filters for item in ("--filter", f"label={text}"))
         ).stdout.split()
@@ -78,9 +99,23 @@ class Composed:
 
     def up(self, *arguments: str) -> None:
         """Bring the project to what the arguments say, such as `--scale scheduling=3`, and wait until it is well."""
-        files = [item for name in (DEPLOY / "compose.yaml", OVERRIDE) for item in ("--file", str(name))]
-        command = ["compose", "--project-name", self.project, *files, "up", "--detach", "--wait", *arguments]
-        docker(*command, seconds=300)
+        self.call("up", "--detach", *arguments)
+        self.until_well()
+
+    def call(self, *arguments: str) -> str:
+        """Run a command of Compose on this project, as an operator would."""
+        return compose("--project-name", self.project, *FILES, *arguments)
+
+    def until_well(self, seconds: float = 300) -> None:
+        """Wait until what runs is healthy and what was to end has ended well."""
+        deadline = time.monotonic() + seconds
+        while ill := [state for state in self._states() if "(healthy)" not in state and "Exited (0)" not in state]:
+            assert time.monotonic() < deadline, f"not well after {seconds:g} s: {ill}"
+            time.sleep(0.3)
+
+    def _states(self) -> list[str]:
+        of_project = ("--filter", f"label={BY_PROJECT}={self.project}")
+        return docker("ps", "--all", *of_project, "--format", "{{.Names}} {{.Status}}").stdout.splitlines()
 
     def until_published(self, seconds: float = 30) -> None:
         """Wait until every service has published all its events."""
@@ -90,7 +125,11 @@ class Composed:
             time.sleep(0.3)
 
 
-DATABASES = ("patients", "scheduling", "billing", "claims", "reporting", "identity")
+def compose(*arguments: str) -> str:
+    """Run one command of Compose; its output is the answer."""
+    done = subprocess.run([*command(), *arguments], capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, f"{' '.join((*command(), *arguments))}:\n{done.stdout}{done.stderr}"
+    return done.stdout
 
 
 @contextmanager
@@ -102,18 +141,22 @@ def composed() -> Iterator[Composed]:
     with TemporaryDirectory(prefix="praxis-clearinghouse-") as folder:
         Path(folder).chmod(0o777)
         os.environ["PRAXIS_TEST_CLEARINGHOUSE"] = folder
-        docker("compose", "--file", str(DEPLOY / "compose.yaml"), "build", seconds=600)
-        compose = DockerCompose(DEPLOY, compose_file_name=["compose.yaml", str(OVERRIDE)], wait=True)
-        with compose, _clearinghouse(Path(folder)):
-            yield Composed(project, compose)
+        compose(*FILES, "build")
+        with Compose(DEPLOY, wait=False) as running, _clearinghouse(Path(folder)):
+            found = Composed(project, running)
+            found.until_well()
+            yield found
 
 
 def _remove_leftovers() -> None:
     """Take down the projects of test processes that are gone."""
-    for found in json.loads(docker("compose", "ls", "--all", "--format", "json").stdout):
-        process = found["Name"].removeprefix(PROJECT)
-        if process != found["Name"] and not Path("/proc", process).exists():
-            docker("compose", "--project-name", found["Name"], "down", "--volumes", seconds=300)
+    shown = f'{{{{.Label "{BY_PROJECT}"}}}}'
+    for found in set(docker("ps", "--all", "--filter", f"label={BY_PROJECT}", "--format", shown).stdout.split()):
+        process = found.removeprefix(PROJECT)
+        if process != found and not Path("/proc", process).exists():
+            # Compose wants every variable of the files, also to take them down.
+            os.environ.setdefault("PRAXIS_TEST_CLEARINGHOUSE", str(DEPLOY))
+            compose("--project-name", found, *FILES, "down", "--volumes")
 
 
 @contextmanager

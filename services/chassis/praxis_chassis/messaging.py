@@ -363,7 +363,7 @@ class Worker:
         client = await self._connect(stop)
         if client is None:
             return
-        _warn_of_old(client.connected_server_version)
+        warn_of_old(client.connected_server_version)
         self.connected.set()
         stream = client.jetstream(timeout=PUBLISH_TIMEOUT_SECONDS)
         consumers = [
@@ -417,10 +417,12 @@ class Worker:
             audit.seal(connection)
 
 
-def _warn_of_old(version: Any) -> None:
+def warn_of_old(version: Any) -> None:
     """Say that a server older than the tested one is in use; it works, but known losses were mended since."""
-    if (version.major, version.minor, version.patch) < OLDEST_NATS:
-        log.warning("NATS is older than 2.14.5; upgrade it when you can", extra={"version": str(version)})
+    found = (version.major, version.minor, version.patch)
+    if found < OLDEST_NATS:
+        text = ".".join(str(part) for part in found)
+        log.warning("NATS is older than 2.14.5; upgrade it when you can", extra={"version": text})
 
 
 async def _say(failure: Exception) -> None:
