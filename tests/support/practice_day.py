@@ -18,6 +18,7 @@ from support.front_door import PASSWORD, Diary
 from support.practice_day_authorizations import authorizations
 from support.practice_day_contacts import contacts
 from support.practice_day_coverages import coverage_work
+from support.practice_day_waitlist import waitlist
 from tests.claims.edi.remittance_writer import File, Paid, PaidClaim, PaidLine
 from twilio.request_validator import RequestValidator
 
@@ -84,6 +85,7 @@ class Day:
         told(self, patient)
         recalled(self, patient)
         weekly(self, patient)
+        waitlist(self, patient, [person(self, name) for name in ("Una", "Ola")], _visit_type(self))
         encounter = billing(self, patient, animal)
         claims(self, patient, encounter)
         authorizations(self, patient)
@@ -250,7 +252,7 @@ def messages(day: Day) -> None:
     words = {"name": day.mark, "channel": "letter", "language": "en", "body": f"{day.mark}: {{date}}"}
     made = day.make("/v1/messageTemplates", words)
     day.change(f"/v1/messageTemplates/{made['id']}", body=f"{day.mark} expects you: {{date}}, {{time}}")
-    kinds = [{"kind": kind} for kind in ("booked", "cancelled")]
+    kinds = [{"kind": kind} for kind in ("booked", "cancelled", "waitlist_offer")]
     plan = {"name": day.mark, "channels": ["email", "letter"], "communications": kinds}
     day.change(f"/v1/reminderPlans/{day.make('/v1/reminderPlans', plan)['id']}", name=f"{day.mark} letters")
 
