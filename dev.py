@@ -76,8 +76,9 @@ def bench(rest: Sequence[str]) -> int:
 
 def test(rest: Sequence[str]) -> int:
     """Run pytest as asked, or in three parts: what may run together, what kills servers, what needs containers."""
-    if rest == ["--containers"]:
-        return replace_process("-m", "pytest", "tests/containers")
+    if "--containers" in rest:
+        further = [argument for argument in rest if argument != "--containers"]
+        return replace_process("-m", "pytest", "tests/containers", *further)
     if rest:
         return replace_process("-m", "pytest", *rest)
     pytest: list[str | Path] = [PYTHON, "-m", "pytest", "--ignore=tests/containers"]

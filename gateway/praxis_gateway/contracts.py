@@ -7,7 +7,9 @@ import importlib.resources
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
+from buf.validate import validate_pb2
 from google.api import annotations_pb2, http_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, MethodDescriptor
@@ -17,7 +19,13 @@ from praxis.policy.v1 import policy_pb2
 
 FILE_REFERENCE = "praxis.type.v1.FileReference"
 RAW_REQUEST = "praxis.type.v1.RawRequest"
+Rules = Any  # the module of validation rules comes without type stubs
 VERBS = ("get", "put", "post", "delete", "patch")
+
+
+def rules_of(entry: FieldDescriptor) -> Rules:
+    """Return the validation rules of a field."""
+    return entry.GetOptions().Extensions[validate_pb2.field]  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from buf.validate import validate_pb2
 from google.protobuf import duration_pb2, timestamp_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from praxis_gateway.contracts import enum_words, message_class, shape
+from praxis_gateway.contracts import enum_words, message_class, rules_of, shape
 
 Encode = Callable[[Any], Any]
 Decode = Callable[[Any, str, "Violations"], Any]
@@ -105,9 +106,13 @@ def encoder(descriptor: Descriptor) -> Encode:
 
 
 def _encode_step(entry: FieldDescriptor) -> tuple[str, bool, Encode | None, bool]:
-    """Return name, presence, conversion, and whether an empty value is written: texts and enums are left out."""
+    """Return name, presence, conversion, and whether an empty value is written.
+
+    Texts and enums are left out when empty, and so is a number of which the contract says that zero means not given.
+    """
     texts = (FieldDescriptor.CPPTYPE_STRING, FieldDescriptor.CPPTYPE_ENUM)
-    keep_empty = entry.is_repeated or entry.cpp_type not in texts
+    not_given = rules_of(entry).ignore == validate_pb2.Ignore.Value("IGNORE_IF_ZERO_VALUE")  # type: ignore[attr-defined]
+    keep_empty = entry.is_repeated or not (entry.cpp_type in texts or not_given)
     return entry.name, entry.has_presence, _encode_field(entry), keep_empty
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from praxis_gateway.contracts import Contracts, Operation, enum_words, shape
+from praxis_gateway.contracts import Contracts, Operation, Rules, enum_words, rules_of, shape
 
 Schema = dict[str, Any]
-Rules = Any  # the module of validation rules comes without type stubs
 
 READ_ONLY = ("id", "create_time", "update_time")
 _ID = "019ad2b5-7c00-7000-8000-000000000001"
@@ -44,11 +42,6 @@ _EXAMPLES = (
     ("amount", "125.00"),
     ("name", "Robin Weber"),
 )
-
-
-def rules_of(entry: FieldDescriptor) -> Rules:
-    """Return the validation rules of a field."""
-    return entry.GetOptions().Extensions[validate_pb2.field]  # type: ignore[attr-defined]
 
 
 class Schemas:

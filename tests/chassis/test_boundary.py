@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from typing import Any
 from uuid import UUID
 
 import grpc
@@ -13,6 +14,7 @@ from sqlalchemy import func, select, text
 
 from praxis.patients.v1 import directory_service_pb2 as directory
 from praxis.patients.v1 import events_pb2, patient_pb2, patient_service_pb2, practice_pb2
+from praxis.policy.v1 import policy_pb2
 from praxis_chassis import audit, tables
 from praxis_chassis.testing import Refused, ServiceUnderTest, TenantUnderTest
 
@@ -190,15 +192,30 @@ def test_bodies_about_a_person_are_sealed_in_the_event_log(patients: ServiceUnde
     assert [event.patient.human.name.family for event in opened] == ["Zanzibarova"]  # type: ignore[attr-defined]
 
 
+def guard(under: ServiceUnderTest, monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
+    """Give one RPC a stricter policy."""
+    method = under.methods["ListPractices"]
+    policy = type(method.policy)(**fields)
+    policy.MergeFrom(method.policy)
+    guarded = {method.full_name: dataclasses.replace(method, policy=policy)}
+    monkeypatch.setattr(under.server.boundary, "methods", under.server.boundary.methods | guarded)
+
+
+def test_an_rpc_for_some_purposes_is_closed_for_the_others(
+    patients: ServiceUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard(patients, monkeypatch, purposes=[policy_pb2.PURPOSE_EMERGENCY])
+    tenant = patients.tenant()
+    tenant.call("ListPractices", directory.ListPracticesRequest(), purpose="emergency")
+    with pytest.raises(Refused) as refused:
+        tenant.call("ListPractices", directory.ListPracticesRequest(), purpose="operations")
+    assert refused.value.reason == "PERMISSION_DENIED"
+
+
 def test_an_rpc_that_asks_for_a_second_factor_is_closed_until_it_was_proven(
     patients: ServiceUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    method = patients.methods["ListPractices"]
-    policy = type(method.policy)()
-    policy.CopyFrom(method.policy)
-    policy.step_up = True
-    guarded = {method.full_name: dataclasses.replace(method, policy=policy)}
-    monkeypatch.setattr(patients.server.boundary, "methods", patients.server.boundary.methods | guarded)
+    guard(patients, monkeypatch, step_up=True)
     tenant = patients.tenant()
     with pytest.raises(Refused) as refused:
         tenant.call("ListPractices", directory.ListPracticesRequest())

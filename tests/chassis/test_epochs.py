@@ -88,7 +88,7 @@ def copied(tenant: TenantUnderTest, patient_id: str) -> str:
         return copy.name if copy else ""
 
 
-def soon(check: Callable[[], bool], seconds: float = 20) -> bool:
+def soon(check: Callable[[], bool], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if check():

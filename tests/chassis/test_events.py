@@ -32,7 +32,7 @@ def register(tenant: TenantUnderTest, family: str) -> str:
     return str(answer.patient.id)
 
 
-def soon(check: Callable[[], bool], seconds: float = 20) -> bool:
+def soon(check: Callable[[], bool], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if check():

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from praxis.identity.v1 import clock_service_pb2, user_pb2
+from praxis.scheduling.v1 import waitlist_pb2
 from praxis.type.v1 import type_pb2
 from praxis_gateway import contracts
 from praxis_gateway.contracts import message_class
@@ -100,6 +101,7 @@ def test_shapes_of_the_wire() -> None:
     user.create_time.FromJsonString("2026-03-01T09:30:00.5Z")
     document = {"id": "1", "roles": [], "location_ids": [], "state": "active", "create_time": "2026-03-01T09:30:00.5Z"}
     assert to_json(user) == document
+    assert "duration_minutes" not in to_json(waitlist_pb2.WaitlistEntry()), "zero means not given"
     assert to_json(clock_service_pb2.Clock(offset_seconds=2**53 - 1))["offset_seconds"] == 2**53 - 1
     assert to_json(clock_service_pb2.Clock(offset_seconds=2**53))["offset_seconds"] == str(2**53)
 

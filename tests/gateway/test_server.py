@@ -38,7 +38,7 @@ def server(gateway: Gateway) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
 
 
 def wait_for(condition: Any) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             if condition():

@@ -8,13 +8,17 @@ import pytest
 
 from praxis_local.lint import house
 
-BREACHES = {
-    "sizes": '"""Too long."""\n\n\ndef long() -> None:\n' + "    print()\n" * 60,
-    "clocks": '"""Reads the wall."""\n\nfrom datetime import datetime\n\nNOW = datetime.now()\n',
-    "first sentences": "import os\n",
-    "spelling": '"""British."""\n\ncolour = 1\n',
-    "defaults": '"""Default."""\n\nx = column(server_default=text("now()"))\n',
-}
+BREACHES = [
+    ("sizes", '"""Too long."""\n\n\ndef long() -> None:\n' + "    print()\n" * 60),
+    ("clocks", '"""Reads the wall."""\n\nfrom datetime import datetime\n\nNOW = datetime.now()\n'),
+    ("clocks", '"""Another name."""\n\nimport datetime as dt\n\nNOW = dt.datetime.now(dt.UTC)\n'),
+    ("clocks", '"""A bare name."""\n\nfrom time import time\n\nNOW = time()\n'),
+    ("first sentences", "import os\n"),
+    ("spelling", '"""British."""\n\ncolour = 1\n'),
+    ("defaults", '"""Default."""\n\nx = column(server_default=text("now()"))\n'),
+    ("defaults", '"""Two lines."""\n\nx = column(server_default=text(\n    "CURRENT_TIMESTAMP"\n))\n'),
+    ("defaults", '"""A statement."""\n\nSQL = "UPDATE x SET at = clock_timestamp()"\n'),
+]
 
 
 @pytest.mark.parametrize("rule", house.HOUSE_RULES)
@@ -22,11 +26,11 @@ def test_the_house_keeps_its_rules(rule: str) -> None:
     assert list(house.HOUSE_RULES[rule]()) == []
 
 
-@pytest.mark.parametrize("rule", BREACHES)
-def test_a_breach_is_found(rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("rule", "source"), BREACHES)
+def test_a_breach_is_found(rule: str, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(house, "CHECKOUT", tmp_path)
     (tmp_path / "services").mkdir()
-    (tmp_path / "services" / "breach.py").write_text(BREACHES[rule])
+    (tmp_path / "services" / "breach.py").write_text(source)
     assert len(list(house.HOUSE_RULES[rule]())) == 1
 
 

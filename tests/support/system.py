@@ -92,14 +92,19 @@ def _runs(folder: Path, module: str, command: str, listen: str) -> bool:
 
 @contextmanager
 def started(
-    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, clearing: bool = True
+    folder: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    clearing: bool = True,
+    demo: bool = False,
+    port: int = 0,
 ) -> Iterator[System]:
-    """Start an installation without the demo, with the clearinghouse simulator beside it."""
+    """Start an installation, without the demo unless asked, with the clearinghouse simulator beside it."""
     ready = folder / "ready.json"
     # A port at random: two installations that start together on one port would share its connections.
     command = [
-        sys.executable, "-m", "praxis_local", "run", "--home", str(folder / "home"), "--no-demo",
-        "--port", str(free_port()), "--ready-file", str(ready), *arguments,
+        sys.executable, "-m", "praxis_local", "run", "--home", str(folder / "home"),
+        "--port", str(port or free_port()), "--ready-file", str(ready), *([] if demo else ["--no-demo"]), *arguments,
     ]  # fmt: skip
     with (folder / "launcher.log").open("wb") as log:
         launcher = launch(Program(name="launcher", arguments=command, environment=environment or {}), log)

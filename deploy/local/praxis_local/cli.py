@@ -254,7 +254,7 @@ def check(service: Annotated[str, typer.Argument(help="Service, or gateway.")]) 
 def main() -> None:
     """Run one command; what people can mend is told without a traceback."""
     try:
-        app()
+        app(prog_name=COMMAND)
     except (StartFailed, importer.ImportRefused) as failure:
         print(failure, file=sys.stderr)
         sys.exit(1)

@@ -4,7 +4,7 @@ class Patient(Aggregate, Base):
     ssn: Mapped[Sealed | None] = sealed_column()
 patient.ssn = seal(session, "patients.ssn", patient.id, "123-45-6789")
 select(Patient).where(blind_match(Patient.ssn, session, "patients.ssn", "123456789"))
-patient.ssn.masked → "•••-••-6789"-like text; reveal(session, "patients.ssn", patient.id, patient.ssn) → digits
+patient.ssn.last_four → "6789"; reveal(session, "patients.ssn", patient.id, patient.ssn) → digits
 """
 
 from __future__ import annotations

@@ -101,13 +101,19 @@ class TenantUnderTest:
         locale: str = "en",
         traceparent: str = "",
         factor_time: float = 0.0,
+        purpose: str = "operations",
     ) -> Any:
         """Call an RPC by its short name over gRPC with a real token; raise Refused when it is refused."""
         under = self.under_test
         method: Method = under.methods[name]
         granted = under.permissions if permissions is None else permissions
         token = under.minter.mint(
-            tenant_id=self.id, subject=subject, kind=kind, permissions=granted, factor_time=factor_time
+            tenant_id=self.id,
+            subject=subject,
+            kind=kind,
+            permissions=granted,
+            purpose=purpose,
+            factor_time=factor_time,
         )
         metadata = (
             ("authorization", f"Bearer {token}"),

@@ -12,15 +12,22 @@ from pathlib import Path
 from praxis_local.topology import CHECKOUT
 
 LONGEST_FUNCTION, LONGEST_FILE = 50, 600
-CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"}
-# Business time comes from the chassis alone; these files make it, or run beside the business.
+CLOCKS = {
+    "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today",
+    "time.time", "time.time_ns", "time.localtime", "time.gmtime", "email.utils.localtime", "uuid.uuid1",
+}  # fmt: skip
+# Business time comes from the chassis alone; these files make it, measure the machine, or run beside the business.
 CLOCK_OWNERS = (
     "services/chassis/praxis_chassis/machine.py",
+    "services/chassis/praxis_chassis/metrics.py",
+    "services/chassis/praxis_chassis/telemetry.py",
     "deploy/local/",
     "tests/",
 )
 SQL_NOW = re.compile(
-    r"server_default\s*=[^\n]*\b(now\(|current_timestamp|clock_timestamp)|DEFAULT\s+now\(", re.IGNORECASE
+    r"\b(func\s*\.\s*)?(now|clock_timestamp|statement_timestamp|transaction_timestamp|localtimestamp)\s*\(\s*\)"
+    r"|\bcurrent_(timestamp|date|time)\b",
+    re.IGNORECASE,
 )
 ADDRESS = re.compile(r"https?://|file:|--(extra-)?index-url|--find-links")
 BRITISH = re.compile(
@@ -57,19 +64,32 @@ def clocks() -> Iterator[str]:
     for path in python_files():
         if _name(path).startswith(CLOCK_OWNERS):
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(tuple(CLOCKS)):
-                called = ast.unparse(node.func)
-                if ".".join(called.split(".")[-2:]) in CLOCKS:
-                    yield f"{_name(path)}:{node.lineno}: {called}(); take the time from praxis_chassis.clock"
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = _imported(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                first, dot, rest = ast.unparse(node.func).partition(".")
+                if names.get(first, first) + dot + rest in CLOCKS:
+                    yield f"{_name(path)}:{node.lineno}: {first}{dot}{rest}(); take the time from praxis_chassis.clock"
+
+
+def _imported(tree: ast.AST) -> dict[str, str]:
+    """Return what the names that a file imports stand for, in full."""
+    names: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update({each.asname: each.name for each in node.names if each.asname})
+        elif isinstance(node, ast.ImportFrom):
+            names.update({each.asname or each.name: f"{node.module}.{each.name}" for each in node.names})
+    return names
 
 
 def defaults() -> Iterator[str]:
-    """No time made by the database in a default, because a test practice moves its clock."""
+    """No time made by the database, in a default or anywhere, because a test practice moves its clock."""
     for folder in ("services", "gateway"):
         for path in sorted((CHECKOUT / folder).rglob("*.py")):
             for found in SQL_NOW.finditer(path.read_text(encoding="utf-8")):
-                yield f"{_name(path)}: `{found.group()}`; let the chassis fill the column"
+                yield f"{_name(path)}: `{found.group()}`; let the chassis give the time"
 
 
 def first_sentences() -> Iterator[str]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
-from email.utils import formataddr, localtime
+from email.utils import format_datetime, formataddr
 
+from praxis_chassis import clock
 from praxis_scheduling.connectors.sender import (
     Identity,
     Outgoing,
@@ -114,7 +115,7 @@ def written(message: Outgoing, identity: Identity) -> EmailMessage:
     """Return an e-mail with its headers, and with the calendar object where there is one."""
     mail = EmailMessage(policy=SMTP_POLICY)
     mail["Message-ID"] = message.reference
-    mail["Date"] = localtime()
+    mail["Date"] = format_datetime(clock.wall())
     mail["From"] = formataddr((identity.name, identity.address))
     mail["To"] = message.to
     mail["Subject"] = message.subject
