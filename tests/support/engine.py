@@ -8,6 +8,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 LABEL = "org.praxis.test"
 # Leftovers are known by their label, so the helper container that testcontainers would pull is not needed.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
@@ -20,7 +22,19 @@ def missing() -> str:
         done = docker("version", "--format", "{{.Server.Version}}", check=False)
     except OSError:
         return "no docker command is on the path"
-    return "" if done.returncode == 0 else f"no container engine answers: {done.stderr.strip().splitlines()[-1]}"
+    return (
+        ""
+        if done.returncode == 0
+        else f"no container engine answers: {(done.stderr.strip() or 'it says nothing').splitlines()[-1]}"
+    )
+
+
+def needed() -> None:
+    """Skip aloud when containers cannot be used here, or fail where `PRAXIS_REQUIRE_CONTAINERS=1` forbids a skip."""
+    if reason := missing():
+        if os.environ.get("PRAXIS_REQUIRE_CONTAINERS") == "1":
+            pytest.fail(f"PRAXIS_REQUIRE_CONTAINERS=1, but {reason}", pytrace=False)
+        pytest.skip(reason)
 
 
 def docker(*arguments: str, check: bool = True, seconds: float = 120) -> subprocess.CompletedProcess[str]:

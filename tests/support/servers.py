@@ -43,10 +43,11 @@ def _embedded(home: Path) -> Iterator[Servers]:
 @contextmanager
 def _docker(home: Path) -> Iterator[Servers]:
     """Start containers of this test process; what an aborted run left behind is removed first."""
-    from support.engine import labels, remove_leftovers
+    from support.engine import labels, needed, remove_leftovers
     from testcontainers.community.nats import NatsContainer
     from testcontainers.community.postgres import PostgresContainer
 
+    needed()
     remove_leftovers()
     names = image_names()
     postgres = PostgresContainer(names["POSTGRES_IMAGE"], driver=None).with_kwargs(labels=labels(), shm_size="256m")
