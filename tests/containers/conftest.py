@@ -10,6 +10,8 @@ from support import engine
 from support.composed import Composed, composed
 from tests.journeys.clinic import Clinic, open_clinic
 
+SECONDS = 1800
+
 
 @pytest.fixture(scope="session")
 def system() -> Iterator[Composed]:
@@ -27,7 +29,8 @@ def stranger(system: Composed) -> Iterator[Clinic]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a container engine, so that a run can take it in or leave it out."""
+    """Mark what needs a container engine; the first test to run waits for the image too, which may be built anew."""
     for item in items:
         if "containers" in item.path.parts:
             item.add_marker(pytest.mark.containers)
+            item.add_marker(pytest.mark.timeout(SECONDS))
