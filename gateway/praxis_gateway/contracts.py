@@ -19,6 +19,7 @@ from praxis.policy.v1 import policy_pb2
 
 FILE_REFERENCE = "praxis.type.v1.FileReference"
 RAW_REQUEST = "praxis.type.v1.RawRequest"
+RAW_REPLY = "praxis.type.v1.RawReply"
 Rules = Any  # the module of validation rules comes without type stubs
 VERBS = ("get", "put", "post", "delete", "patch")
 
@@ -87,6 +88,11 @@ class Operation:
     def gives_file(self) -> bool:
         """Tell whether the reply is answered with the bytes it refers to."""
         return self.method.output_type.full_name == FILE_REFERENCE
+
+    @property
+    def gives_raw(self) -> bool:
+        """Tell whether the reply is answered with the bytes that it holds."""
+        return self.method.output_type.full_name == RAW_REPLY
 
     @property
     def is_update(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 import orjson
 from flask import Response, g, request
 from google.protobuf.message import Message
+from werkzeug.http import dump_options_header
 
 from praxis.type.v1 import type_pb2
 from praxis_chassis import telemetry
@@ -149,10 +151,22 @@ class Door:
     def _response(self, operation: Operation, caller: Caller | None, reply: Reply) -> Response:
         if caller is not None and isinstance(reply.message, type_pb2.FileReference):
             return self.files.response(caller, operation.service, reply.message)
+        if isinstance(reply.message, type_pb2.RawReply):
+            return raw_response(reply.message)
         response = json_response(operation, reply.message)
         if reply.replayed:
             response.headers["Idempotency-Replayed"] = "true"
         return response
+
+
+def raw_response(message: type_pb2.RawReply) -> Response:
+    """Return the bytes of a reply as they are, or that they are still what the caller has."""
+    disposition = dump_options_header("inline", {"filename": message.file_name})
+    headers = {"Content-Disposition": disposition, "Cache-Control": "private, no-cache"}
+    response = Response(message.content, mimetype=message.media_type, headers=headers)
+    response.set_etag(hashlib.sha256(message.content).hexdigest())
+    response.make_conditional(request)
+    return response
 
 
 def json_response(operation: Operation, message: Message) -> Response:

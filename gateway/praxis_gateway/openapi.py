@@ -216,16 +216,17 @@ def _request_body(operation: Operation, schemas: Schemas) -> Schema:
 def _responses(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     status = success_status(operation)
     success: Schema = {"description": "Done."}
-    if operation.gives_file:
+    if operation.gives_file or operation.gives_raw:
         success["content"] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
     elif status != 204:
         success["content"] = {"application/json": {"schema": schemas.reference(operation.method.output_type)}}
+    unchanged = {"304": {"description": "Nothing has changed since the `ETag` in `If-None-Match`."}}
     statuses = list(_READ_REFUSALS if operation.read_only else _REFUSALS)
     refusals = {str(code): {"$ref": f"#/components/responses/{code}"} for code in statuses}
     replies = {str(status): success}
     if status == 201 and "duplicate_of" in operation.method.output_type.fields_by_name:
         replies["200"] = {**success, "description": "The same input was taken before; this is its first result."}
-    return {**replies, **refusals}
+    return {**replies, **(unchanged if operation.gives_raw else {}), **refusals}
 
 
 def _problem_response(status: int) -> Schema:

@@ -42,7 +42,7 @@ def test_public_routes_are_the_known_ones() -> None:
 def test_routes_that_a_signature_opens_lie_apart() -> None:
     signed = {op.path for op in CONTRACTS.operations if op.policy.tenant_field}
     assert signed
-    assert all(path.startswith(("/v1/links/", "/v1/webhooks/")) for path in signed)
+    assert all(path.startswith(("/v1/feeds/", "/v1/links/", "/v1/webhooks/")) for path in signed)
 
 
 @pytest.mark.parametrize("header", ["Basic YTpi", "Bearer", "Bearer ", "nonsense"])

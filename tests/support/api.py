@@ -35,6 +35,12 @@ class Api(ApiClient):
         """Return the bytes of a file."""
         return self._whole(self._http.get(path))
 
+    def unchanged(self, path: str) -> bool:
+        """Tell whether who has read something is told so when he asks again."""
+        known = self._http.get(path).headers["ETag"]
+        again = self._http.get(path, headers={"If-None-Match": known})
+        return again.status_code == 304 and not again.content
+
     def export(self, body: Mapping[str, Any]) -> bytes:
         """Return a report as a file."""
         return self._whole(self._http.post("/v1/reports:export", json=body))

@@ -18,6 +18,7 @@ from support.front_door import PASSWORD, Diary
 from support.practice_day_authorizations import authorizations
 from support.practice_day_contacts import contacts
 from support.practice_day_coverages import coverage_work
+from support.practice_day_feeds import feeds
 from support.practice_day_waitlist import waitlist
 from tests.claims.edi.remittance_writer import File, Paid, PaidClaim, PaidLine
 from twilio.request_validator import RequestValidator
@@ -85,6 +86,7 @@ class Day:
         told(self, patient)
         recalled(self, patient)
         weekly(self, patient)
+        feeds(self, patient)
         waitlist(self, patient, [person(self, name) for name in ("Una", "Ola")], _visit_type(self))
         encounter = billing(self, patient, animal)
         claims(self, patient, encounter)

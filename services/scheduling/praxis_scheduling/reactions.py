@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from praxis.billing.v1 import events_pb2 as billing
 from praxis.patients.v1 import events_pb2, patient_pb2
 from praxis_chassis.events import reaction
-from praxis_scheduling.usecases import contacts, departures, directory, merges, recalls, waitlist
+from praxis_scheduling.usecases import contacts, departures, directory, feeds, merges, recalls, waitlist
 
 PatientChanged = events_pb2.PatientRegistered | events_pb2.ResponsibilityChanged
 
@@ -32,6 +32,7 @@ def erase_patient(session: Session, event: events_pb2.PatientErased) -> None:
     waitlist.end_all(session, UUID(event.patient_id), "")
     directory.erase_patient(session, event.patient_id)
     recalls.erase_patient(session, UUID(event.patient_id))
+    feeds.erase_patient(session, UUID(event.patient_id))
 
 
 @reaction(events_pb2.PatientMerged)

@@ -12,6 +12,7 @@ from praxis_scheduling.api.appointment_type_service import AppointmentTypeServic
 from praxis_scheduling.api.calendar_service import CalendarService
 from praxis_scheduling.api.closure_service import ClosureService
 from praxis_scheduling.api.communication_service import CommunicationService
+from praxis_scheduling.api.feed_service import CalendarFeedService
 from praxis_scheduling.api.hold_service import HoldService
 from praxis_scheduling.api.inbound_service import InboundService
 from praxis_scheduling.api.recall_service import RecallService
@@ -37,6 +38,7 @@ service = Service(
         TemplateExceptionService(),
         ClosureService(),
         CalendarService(),
+        CalendarFeedService(),
         AppointmentService(),
         HoldService(),
         VisitService(),

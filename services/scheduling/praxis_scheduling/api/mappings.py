@@ -8,6 +8,7 @@ from praxis.scheduling.v1 import (
     appointment_pb2,
     appointment_type_pb2,
     communication_pb2,
+    feed_pb2,
     hold_pb2,
     recall_pb2,
     resource_pb2,
@@ -24,6 +25,7 @@ from praxis_scheduling.store.communications import (
     MessageTemplate,
     ReminderPlan,
 )
+from praxis_scheduling.store.feeds import CalendarFeed
 from praxis_scheduling.store.flow import Visit
 from praxis_scheduling.store.models import (
     Appointment,
@@ -50,6 +52,7 @@ HOLD = Mapping(
     read_only={"state", "end_time", "expire_time"},
     special={"token": Special(read=None)},
 )
+CALENDAR_FEED = Mapping(CalendarFeed, feed_pb2.CalendarFeed, read_only={"state"}, special={"url": Special(read=None)})
 CLOSURE = Mapping(Closure, template_pb2.Closure)
 
 

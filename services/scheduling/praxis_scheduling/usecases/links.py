@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 from datetime import timedelta
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -15,34 +12,24 @@ from praxis_chassis.context import context_of
 from praxis_chassis.database import fetch
 from praxis_chassis.errors import not_found
 from praxis_scheduling.store.communications import Communication
-from praxis_scheduling.usecases import sending_settings
+from praxis_scheduling.usecases import sending_settings, signatures
 
 PURPOSE = "scheduling.link"
 LASTS = timedelta(days=60)
-LENGTH = 32
 LINKED = (pb.COMMUNICATION_CHANNEL_EMAIL, pb.COMMUNICATION_CHANNEL_SMS)
 
 
 def token(session: Session, item: Communication) -> str:
     """Return the signed name of a communication."""
-    return base64.urlsafe_b64encode(item.id.bytes + _signature(session, item.id)).decode().rstrip("=")
-
-
-def _signature(session: Session, identifier: UUID) -> bytes:
-    context = context_of(session)
-    signature: bytes = context.runtime.keys.index(context.tenant, PURPOSE, str(identifier))
-    return signature
+    return signatures.signed(session, PURPOSE, item.id)
 
 
 def opened(session: Session, text: str) -> Communication:
     """Return the communication that a link is of; a link that is wrong or too old leads nowhere."""
-    try:
-        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except ValueError:
-        data = b""
-    if len(data) != LENGTH or not hmac.compare_digest(data[16:], _signature(session, UUID(bytes=data[:16]))):
+    identifier = signatures.proven(session, PURPOSE, text)
+    if identifier is None:
         raise not_found("link", text[:8])
-    item = fetch(session, Communication, UUID(bytes=data[:16]))
+    item = fetch(session, Communication, identifier)
     if clock.now(session) > item.due_time + LASTS:
         raise not_found("link", text[:8])
     return item
