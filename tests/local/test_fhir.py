@@ -11,7 +11,7 @@ import pytest
 
 from praxis_local.demo.people import npi
 from praxis_local.fhir.importer import import_files
-from praxis_local.fhir.mapping import registration, source_id
+from praxis_local.fhir.mapping import Unmappable, deceased_date, registration, source_id
 from praxis_local.fhir.reader import ImportRefused
 
 PATIENT: dict[str, Any] = {
@@ -71,9 +71,57 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
         import_files([tmp_path / "none.json"], None, tmp_path / "r")
     with pytest.raises(ImportRefused, match="no file"):
         import_files([tmp_path], None, tmp_path / "r")
-    (tmp_path / "utf16.json").write_bytes(json.dumps(PATIENT).encode("utf-16"))
-    with pytest.raises(ImportRefused, match="UTF-8"):
-        import_files([tmp_path], None, tmp_path / "r")
+    whole = gzip.compress(json.dumps(PATIENT).encode())
+    for damaged in (json.dumps(PATIENT).encode("utf-16"), whole[:40], whole[:20] + b"\0\0\0" + whole[23:]):
+        (tmp_path / "damaged.json").write_bytes(damaged)
+        with pytest.raises(ImportRefused, match="UTF-8"):
+            import_files([tmp_path], None, tmp_path / "r")
+    with pytest.raises(ImportRefused, match="cannot be written"):
+        import_files([tmp_path], None, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"name": {"family": "Koepp"}}, "name"),
+        ({"name": ["Koepp"]}, "name"),
+        ({"name": [{"family": "Koepp", "given": "Dana"}]}, "given"),
+        ({"name": [{"family": "Koepp", "prefix": [1]}]}, "prefix"),
+        ({"birthDate": None}, "birthDate"),
+        ({"birthDate": 19900211}, "birthDate"),
+        ({"identifier": ["4711"]}, "identifier"),
+        ({"telecom": [{"system": "phone", "value": 555}]}, "value"),
+        ({"address": [{"line": "1 Elm Court"}]}, "line"),
+        ({"communication": [{"language": "en"}]}, "language"),
+        ({"communication": [{"language": {"coding": [None]}}]}, "coding"),
+    ],
+)
+def test_a_field_of_another_form_is_named(wrong: dict[str, Any], field: str) -> None:
+    with pytest.raises(Unmappable, match=f"`{field}`"):
+        registration(PATIENT | wrong)
+
+
+def test_dates_that_are_not_known_to_the_day_are_left_out() -> None:
+    assert "birth_date" not in registration(PATIENT | {"birthDate": "1990-02"})["human"]
+    assert deceased_date({"deceasedDateTime": "2019-05-27T10:00:00Z"}) == "2019-05-27"
+    assert deceased_date({"deceasedDateTime": "2019"}) == ""
+
+
+def test_whoever_has_no_number_is_told_apart_by_everything() -> None:
+    one, other = ({"resourceType": "Patient", "name": [{"family": family}]} for family in ("Feest", "Koepp"))
+    assert source_id(one) == source_id(dict(reversed(one.items())))
+    assert source_id(one) != source_id(other)
+
+
+def test_lines_and_bundles_of_other_forms(tmp_path: Path) -> None:
+    separated = PATIENT | {"text": {"div": "one\u2028two\x85three"}}
+    (tmp_path / "a.ndjson").write_text(json.dumps(separated, ensure_ascii=False), encoding="utf-8")
+    bundle = {"resourceType": "Bundle", "entry": [{"resource": {"id": "p3"}}, {"resource": None}, 4]}
+    (tmp_path / "b.json").write_text(json.dumps(bundle))
+    (tmp_path / "c.json").write_text('{"resourceType": "Bundle", "entry": null}')
+    (tmp_path / "d.json").write_text("[" * 100_000)
+    counts = import_files([tmp_path], None, tmp_path / "rejects.out")
+    assert (counts.added, counts.rejected) == (1, 5)
 
 
 def test_identifiers_of_the_demo_have_their_check_digit() -> None:

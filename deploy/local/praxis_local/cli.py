@@ -181,7 +181,6 @@ def import_fhir(
     """Import patients from FHIR R4; running it again adds nothing twice."""
     target = importer.target(Home(home), url, key) if not dry_run else None
     place = rejects or Home(home).folder / "rejects.ndjson"
-    place.parent.mkdir(parents=True, exist_ok=True)
     counts = importer.import_files(files, target, place)
     importer.print_counts(counts, place, as_json=as_json, sent=target is not None)
     raise typer.Exit(2 if counts.rejected else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -20,8 +22,13 @@ from praxis_local.home import Home
 __all__ = ["Counts", "ImportRefused", "import_files", "print_counts", "target"]
 
 SERIES = "import-fhir"
-PRESENT = {"EXTERNAL_REFERENCE_TAKEN"}
+# A key that was used before comes from the same patient, whom the source system has changed since.
+PRESENT = {"EXTERNAL_REFERENCE_TAKEN", "IDEMPOTENCY_KEY_REUSED"}
 NOT_LET_IN = (401, 403)
+# What the client has waited for already, so that the next patient would only wait as long.
+TOO_BUSY = (429, 503)
+# What only somebody else answers to a registration.
+NO_GATEWAY = (404, 405)
 
 
 @dataclass
@@ -47,31 +54,51 @@ def target(home: Home, url: str, key: str) -> ApiClient:
             raise ImportRefused("No API key was given. Create one with POST /v1/apiKeys and pass it with --key.")
         practices = json.loads(home.demo_file.read_text())["practices"].values()
         key = next(practice["api_key"] for practice in practices if practice["kind"] != "animal")
-    return ApiClient(url, key, series=SERIES)
+    if not (key.isascii() and key.isprintable()):
+        raise ImportRefused("The API key holds characters that no key has. Copy it once more.")
+    try:
+        return ApiClient(url, key, series=SERIES)
+    except httpx.InvalidURL as failure:
+        raise ImportRefused(f"{url} is no address ({failure}). Name one such as http://127.0.0.1:8080.") from None
 
 
 def import_files(paths: Iterable[Path], api: ApiClient | None, rejects: Path) -> Counts:
     """Import every Patient of the files; without a client only read and check."""
+    _make_room(rejects)
     found = [item for path in files_of(paths) for item in read(path)]
     counts = Counts()
     refused: list[dict[str, Any]] = []
-    with _bar() as bar:
-        task = bar.add_task("patients", total=len(found))
-        for item in found:
-            problem = _import_one(item, api, counts)
-            if problem:
-                counts.rejected += 1
-                refused.append({"place": item.place, "problem": problem, "resource": item.resource or item.text})
-            bar.advance(task)
-    if refused:
-        _write_rejects(rejects, refused)
+    try:
+        with _bar() as bar:
+            task = bar.add_task("patients", total=len(found))
+            for item in found:
+                problem = _import_one(item, api, counts)
+                if problem:
+                    counts.rejected += 1
+                    refused.append({"place": item.place, "problem": problem, "resource": item.resource or item.text})
+                bar.advance(task)
+    finally:
+        if refused:
+            _write_rejects(rejects, refused)
     return counts
+
+
+def _make_room(rejects: Path) -> None:
+    """Find out before anything is sent whether the rejects can be written."""
+    try:
+        rejects.parent.mkdir(parents=True, exist_ok=True)
+        if rejects.is_dir() or not os.access(rejects if rejects.exists() else rejects.parent, os.W_OK):
+            raise ImportRefused(f"{rejects} cannot be written. Name another file with --rejects.")
+    except OSError as failure:
+        raise ImportRefused(f"{rejects} cannot be written ({failure}). Name another file with --rejects.") from None
 
 
 def _write_rejects(path: Path, refused: list[dict[str, Any]]) -> None:
     """Write what was refused for its owner's eyes only, because it is people's data."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with contextlib.suppress(PermissionError):  # such as /dev/null; a file that was there already becomes private
+        os.fchmod(descriptor, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.writelines(json.dumps(entry, ensure_ascii=False) + "\n" for entry in refused)
 
 
@@ -104,13 +131,30 @@ def _import_one(item: Found, api: ApiClient | None, counts: Counts) -> str:
             _send(api, body, item.resource, counts)
     except Unmappable as failure:
         return str(failure)
+    except UnicodeEncodeError:
+        return "The patient holds a character that is none. Mend it in the source system."
+    except (httpx.HTTPError, json.JSONDecodeError) as failure:
+        raise _stopped(f"The address does not answer as a gateway does ({failure}).", counts) from None
     except ApiProblem as problem:
-        if problem.status in NOT_LET_IN:
-            raise ImportRefused(f"The gateway does not let this key in, so nothing more is sent. {problem}") from None
+        if why := _stops(problem):
+            raise _stopped(f"{why} {problem}", counts) from None
         if problem.code not in PRESENT:
             return str(problem)
         counts.present += 1
     return ""
+
+
+def _stops(problem: ApiProblem) -> str:
+    """Return why no patient would fare better than this one, or nothing."""
+    if problem.status in NOT_LET_IN:
+        return "The gateway does not let this key in."
+    if problem.status in TOO_BUSY:
+        return "The gateway is too busy."
+    return "The address does not answer as a gateway does." if problem.status in NO_GATEWAY else ""
+
+
+def _stopped(why: str, counts: Counts) -> ImportRefused:
+    return ImportRefused(f"{why}\nNothing more is sent; {counts.added:,} were added. Run it again to go on.")
 
 
 def _send(api: ApiClient, body: dict[str, Any], resource: dict[str, Any], counts: Counts) -> None:

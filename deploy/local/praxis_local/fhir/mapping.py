@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 SSN = "http://hl7.org/fhir/sid/us-ssn"
@@ -19,14 +21,44 @@ STATES = {
     "South Carolina": "SC", "South Dakota": "SD", "Tennessee": "TN", "Texas": "TX", "Utah": "UT", "Vermont": "VT",
     "Virginia": "VA", "Washington": "WA", "West Virginia": "WV", "Wisconsin": "WI", "Wyoming": "WY",
 }  # fmt: skip
+# The form of what is read here; elements of a list have the form of the list's name, or are texts.
+FORMS: dict[str, dict[str, type]] = {
+    "Patient": {
+        "id": str, "identifier": list, "name": list, "gender": str, "birthDate": str, "deceasedDateTime": str,
+        "telecom": list, "address": list, "communication": list,
+    },
+    "identifier": {"system": str, "value": str},
+    "name": {"use": str, "family": str, "given": list, "prefix": list, "suffix": list},
+    "telecom": {"system": str, "value": str, "use": str},
+    "address": {"use": str, "line": list, "city": str, "state": str, "postalCode": str, "country": str},
+    "communication": {"language": dict},
+    "language": {"coding": list},
+    "coding": {"code": str},
+}  # fmt: skip
 
 
 class Unmappable(Exception):
-    """The resource lacks something that a registration needs."""
+    """The resource lacks something that a registration needs, or has it in another form."""
+
+
+def check_form(element: Any, name: str = "Patient") -> None:
+    """Refuse an element whose fields do not have the form that FHIR gives them."""
+    _must_be(dict if name in FORMS else str, element, name)
+    for field, form in FORMS.get(name, {}).items():
+        value = element.get(field, form())
+        _must_be(form, value, field)
+        for inner in value if form is list else [value] if form is dict else []:
+            check_form(inner, field)
+
+
+def _must_be(form: type, value: Any, name: str) -> None:
+    if not isinstance(value, form):
+        raise Unmappable(f"`{name}` does not have the form that FHIR R4 gives it. Mend it in the source system.")
 
 
 def registration(resource: dict[str, Any]) -> dict[str, Any]:
     """Return the body that registers the patient."""
+    check_form(resource)
     names = [_name(name) for name in resource.get("name", []) if name.get("family")]
     if not names:
         raise Unmappable("The patient has no family name. Add one in the source system and import it again.")
@@ -38,8 +70,8 @@ def registration(resource: dict[str, Any]) -> dict[str, Any]:
         "addresses": [_address(address) for address in resource.get("address", [])],
         "telecoms": [t for telecom in resource.get("telecom", []) if (t := _telecom(telecom))],
     }
-    if len(resource.get("birthDate", "")) == len("2000-01-01"):
-        profile["birth_date"] = resource["birthDate"]
+    if born := _whole_day(resource.get("birthDate", "")):
+        profile["birth_date"] = born
     if language := _language(resource):
         profile["language"] = language
     if number := _social_security_number(resource):
@@ -54,14 +86,21 @@ def references(resource: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def deceased_date(resource: dict[str, Any]) -> str:
-    """Return the day of death, or an empty string."""
-    return str(resource.get("deceasedDateTime", ""))[:10]
+    """Return the day of death, or an empty string when it is not known to the day."""
+    return _whole_day(resource.get("deceasedDateTime", "")[:10])
+
+
+def _whole_day(text: str) -> str:
+    """Return a date that FHIR may have cut to its month or year, or nothing then."""
+    return text if len(text) == len("2000-01-01") else ""
 
 
 def source_id(resource: dict[str, Any]) -> str:
     """Return what the source system calls the patient, in a form that is the same at every import."""
     known = references(resource)
-    return f"{known[0]['system']}|{known[0]['value']}" if known else str(resource.get("id", ""))
+    if known:
+        return f"{known[0]['system']}|{known[0]['value']}"
+    return resource.get("id") or hashlib.sha256(json.dumps(resource, sort_keys=True).encode()).hexdigest()
 
 
 def _name(name: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,8 @@ def read(path: Path) -> Iterator[Found]:
     """Yield what a file holds, in its order; a broken line is yielded with its problem."""
     content = _text(path)
     if ".ndjson" in path.name:
-        for number, line in enumerate(content.splitlines(), start=1):
+        # Not splitlines(): JSON may hold other ends of lines as they are, such as U+2028 within a text.
+        for number, line in enumerate(content.split("\n"), start=1):
             if line.strip():
                 yield from _parsed(f"{path.name}:{number}", line)
     else:
@@ -53,25 +55,28 @@ def read(path: Path) -> Iterator[Found]:
 
 
 def _text(path: Path) -> str:
-    data = path.read_bytes()
     try:
+        data = path.read_bytes()
         return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
-    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as failure:
+    except (UnicodeDecodeError, EOFError, OSError, zlib.error) as failure:
         raise ImportRefused(f"{path} is not readable as UTF-8 text ({failure}). Export it again as UTF-8.") from None
 
 
 def _parsed(place: str, text: str) -> Iterator[Found]:
     try:
         resource = json.loads(text)
-    except ValueError as failure:
+    except (ValueError, RecursionError) as failure:
         yield Found(place, text, None, f"This is not JSON: {failure}.")
         return
     if not isinstance(resource, dict) or "resourceType" not in resource:
         yield Found(place, text, None, "This is JSON but no FHIR resource: `resourceType` is missing.")
-    elif resource["resourceType"] == "Bundle":
-        for number, entry in enumerate(resource.get("entry", []), start=1):
-            inner = entry.get("resource") if isinstance(entry, dict) else None
-            problem = "" if isinstance(inner, dict) else "This entry of the bundle holds no resource."
-            yield Found(f"{place} entry {number}", json.dumps(inner), inner if not problem else None, problem)
-    else:
+    elif resource["resourceType"] != "Bundle":
         yield Found(place, text, resource)
+    elif not isinstance(entries := resource.get("entry", []), list):
+        yield Found(place, text, None, "`entry` of this bundle is no list.")
+    else:
+        for number, entry in enumerate(entries, start=1):
+            inner = entry.get("resource") if isinstance(entry, dict) else None
+            known = isinstance(inner, dict) and "resourceType" in inner
+            problem = "" if known else "This entry of the bundle holds no resource."
+            yield Found(f"{place} entry {number}", json.dumps(entry), inner if known else None, problem)
