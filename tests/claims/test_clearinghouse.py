@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,16 +14,21 @@ from tests.claims.test_submissions import Desk
 from praxis.claims.v1 import claim_pb2, events_pb2
 from praxis.claims.v1 import claim_service_pb2 as pb
 from praxis.claims.v1 import remittance_service_pb2 as remittances_pb
+from praxis_local import simulator
 
 PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
 def clearinghouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Run the simulator on one folder that all practices of this module share."""
+    """Run the simulator in its own environment, on one folder that all practices of this module share."""
     folder = tmp_path_factory.mktemp("clearinghouse")
-    command = [sys.executable, "-m", "chsim", "--dir", str(folder), "--http", "127.0.0.1:0", "--poll-seconds", "0.1"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    python = simulator.environment()
+    assert python is not None, "tests/support/chsim is not in this checkout"
+    command = [str(python), "-m", "chsim", "--dir", str(folder), "--http", "127.0.0.1:0", "--poll-seconds", "0.1"]
+    with subprocess.Popen(
+        command, cwd=simulator.FOLDER, env={}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
         yield folder
         process.terminate()
 

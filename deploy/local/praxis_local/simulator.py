@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -22,10 +23,13 @@ def environment() -> Path | None:
     target = FOLDER / "build" / "venv"
     python, stamp = target / "bin" / "python", target / "lock.sha256"
     wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        _run([sys.executable, "-m", "venv", "--clear", *(["--without-pip"] if _uv() else []), str(target)])
-        _install(python, lock)
-        stamp.write_text(wanted)
+    target.parent.mkdir(exist_ok=True)
+    with (target.parent / "venv.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # whoever starts beside us would clear what is being installed
+        if not stamp.exists() or stamp.read_text() != wanted:
+            _run([sys.executable, "-m", "venv", "--clear", *(["--without-pip"] if _uv() else []), str(target)])
+            _install(python, lock)
+            stamp.write_text(wanted)
     return python
 
 
