@@ -128,3 +128,22 @@ def test_an_aggregate_is_open_again_although_another_kind_shares_its_id(scheduli
     inbox.replay(scheduling.runtime, scheduling.service.reaction_table, tenant.id)
     assert apply(scheduling, envelope(tenant.id, patient, 2, "Next")) is Verdict.DONE
     assert copied(tenant, str(patient)) == "Next"
+
+
+def test_an_erasure_waits_for_no_replay(scheduling: ServiceUnderTest) -> None:
+    tenant, patient = scheduling.tenant(), new_id()
+    assert apply(scheduling, envelope(tenant.id, patient, 1, "Ada Quokka")) is Verdict.DONE
+    poison = envelope(tenant.id, patient, 2, "Ada Wombat")
+    with failing(scheduling, patient):
+        while apply(scheduling, poison) is not Verdict.DONE:
+            pass
+    garbled = replace(envelope(tenant.id, patient, 3), payload=b"\xffWombat")
+    assert apply(scheduling, garbled) is Verdict.DONE
+    assert [b"Wombat" in letter["payload"] for letter in letters(tenant)] == [True, True]
+    erased = events_pb2.PatientErased(patient_id=str(patient)).SerializeToString()
+    name = events_pb2.PatientErased.DESCRIPTOR.full_name
+    assert apply(scheduling, replace(envelope(tenant.id, patient, 4), type=name, payload=erased)) is Verdict.DONE
+    assert copied(tenant, str(patient)) == ""
+    assert not any(b"Wombat" in letter["payload"] for letter in letters(tenant))
+    assert inbox.replay(scheduling.runtime, scheduling.service.reaction_table, tenant.id) == 3
+    assert (copied(tenant, str(patient)), tenant.dead_letters()) == ("", 0)

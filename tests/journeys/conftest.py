@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from tests.journeys.clinic import Clinic, open_clinic
 from tests.support.collector import Collector, collecting
+from tests.support.mail_server import mail_server
 from tests.support.system import System, attached, existing_home, started
 
 from praxis_local.topology import telemetry
@@ -25,15 +27,18 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="session")
-def system(request: pytest.FixtureRequest) -> Iterator[System]:
+def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Every part of Praxis over HTTP; PRAXIS_SYSTEM_HOME names an installation that runs already."""
     if home := existing_home():
         yield attached(home)
         return
-    # Not below pytest's folder: each test run closes that to others, and PostgreSQL may run under another account.
-    exports = telemetry(request.getfixturevalue("collector").url)
-    with TemporaryDirectory(prefix="praxis-journeys-") as folder, started(Path(folder), environment=exports) as system:
-        yield system
+    collector: Collector = request.getfixturevalue("collector")
+    with mail_server(tmp_path_factory.mktemp("mail")) as mail, TemporaryDirectory(prefix="praxis-journeys-") as folder:
+        sending = {f"PRAXIS_{name.upper()}": str(value) for name, value in mail.settings.items()}
+        environment = {**telemetry(collector.url), **sending, "PRAXIS_PUBLIC_URL": "https://front.example"}
+        # Not below pytest's folder: each test run closes that to others, and PostgreSQL may run under another account.
+        with started(Path(folder), environment=environment) as installed:
+            yield replace(installed, collector=collector)
 
 
 @pytest.fixture(scope="session")

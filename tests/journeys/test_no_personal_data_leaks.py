@@ -5,26 +5,20 @@ Some refuse it, one event about it is poisoned, one job fails at it; and the sea
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from secrets import randbelow
 from typing import Any
 
 import httpx
-import nats
-import psycopg
 import pytest
-from nats.errors import TimeoutError as NatsTimeout
 from tests.journeys import claims
 from tests.journeys.clinic import Clinic, Json, animal, answers_for, coined, digits, microchip, open_clinic
+from tests.journeys.told import forbidden, told, until
+from tests.support.canary import dead_letters, hits, texts_of
 from tests.support.collector import Collector
 from tests.support.system import System
 
-from praxis_local.provision import DATABASES, database_url
-
-SETTLE_SECONDS = 90.0
 PROBLEMS = {400, 401, 404, 405, 409, 412, 413, 415, 422}
 
 
@@ -70,27 +64,20 @@ def clinic(collector: Collector, system: System) -> Iterator[Clinic]:
 
 @pytest.mark.slow
 def test_nothing_personal_is_told_and_what_is_told_is_found(clinic: Clinic, collector: Collector) -> None:
-    canary, marker = Canary(), coined("told-on-purpose-")
+    canary, marker = Canary(), f"told-on-purpose-{digits(12)}"
     with poisoned(clinic, canary):
         patient = accepted(clinic, canary)
         told_on_purpose(clinic, marker)
         refused(clinic, canary)
-        until("a dead letter", lambda: bool(dead_letters(clinic)))
-        letters = dead_letters(clinic)
+        until("a dead letter", lambda: bool(dead_letters(clinic.system, clinic.tenant_id)))
+        letters = dead_letters(clinic.system, clinic.tenant_id)
     assert "events applied" in clinic.system.command("reporting", "replay", clinic.tenant_id)
-    assert dead_letters(clinic) == []
+    assert dead_letters(clinic.system, clinic.tenant_id) == []
     failing_job(clinic, canary, patient["id"])
     until("the newest log line at the collector", lambda: bool(collector.mentions(marker)))
-    time.sleep(3)  # one more interval of the exporters
-
-    messages = asyncio.run(subjects_and_headers(clinic.system))
-    searched = {
-        "logs": clinic.system.logs(), "dead letters": "\n".join(letters), "subjects and headers": "\n".join(messages),
-    }  # fmt: skip
-    found = [(place, word) for place, text in searched.items() for word in canary.words if word.lower() in text.lower()]
-    found += [(path, word) for word in canary.words for path in collector.mentions(word)]
-    assert found == []
-    the_search_finds_what_is_there(clinic, collector, searched, marker)
+    searched = {**told(clinic.system), "dead letters": texts_of("\n".join(letters).encode())}
+    assert hits(canary.words, searched) == []
+    the_search_finds_what_is_there(clinic, searched, marker)
 
 
 def accepted(clinic: Clinic, canary: Canary) -> Json:
@@ -168,66 +155,18 @@ def poisoned(clinic: Clinic, canary: Canary) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def forbidden(system: System, database: str, table: str, condition: str) -> Iterator[None]:
-    """Add a constraint for a while; rows that are there already may stay."""
-    with psycopg.connect(database_url(system.state["admin_url"], database), autocommit=True) as connection:
-        connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT canary CHECK ({condition}) NOT VALID".encode())
-        try:
-            yield
-        finally:
-            connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT canary".encode())
-
-
-def dead_letters(clinic: Clinic) -> list[str]:
-    """Return the practice's dead letters without the event's body, which is data and not a report about it."""
-    query = "SELECT row_to_json(d)::jsonb - 'payload' || jsonb_build_object('headers', convert_from(headers, 'UTF8'))"
-    rows = []
-    for database in DATABASES:
-        rows += clinic.system.rows(database, f"{query} FROM dead_letters AS d WHERE tenant_id = %s", [clinic.tenant_id])
-    return [str(row[0]) for row in rows]
-
-
-async def subjects_and_headers(system: System) -> list[str]:
-    """Return subject and headers of every message in every stream."""
-    connection = await nats.connect(system.state["nats_url"])
-    found = []
-    try:
-        for stream in await connection.jetstream().streams_info():
-            subscription = await connection.jetstream().subscribe(
-                (stream.config.subjects or [""])[0], ordered_consumer=True
-            )
-            pending = stream.state.messages
-            while pending:
-                try:
-                    message = await subscription.next_msg(timeout=10)
-                except NatsTimeout:
-                    break
-                pending = message.metadata.num_pending
-                found.append(f"{message.subject} {message.headers}")
-            await subscription.unsubscribe()
-    finally:
-        await connection.close()
-    return found
-
-
-def the_search_finds_what_is_there(clinic: Clinic, collector: Collector, searched: dict[str, str], marker: str) -> None:
+def the_search_finds_what_is_there(clinic: Clinic, searched: dict[str, set[bytes]], marker: str) -> None:
     """Show that each place was searched where such words would stand."""
-    assert marker in searched["logs"]
-    assert "/v1/logs" in collector.mentions(marker)
-    assert set(collector.mentions("/v1/patients/{id}")) >= {"/v1/traces", "/v1/metrics"}
-    assert "/v1/traces" in collector.mentions("INSERT INTO patients")
-    assert "/v1/traces" in collector.mentions("IntegrityError")
-    assert clinic.tenant_id in searched["subjects and headers"]
-    assert "IntegrityError" in searched["dead letters"]
-    assert "patient_names" in searched["logs"] or "event failed" in searched["logs"]
-
-
-def until(what: str, holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.3)
+    expected = {
+        marker: {"logs", "/v1/logs"},
+        "event failed": {"logs", "/v1/logs"},
+        "/v1/patients/{id}": {"/v1/traces", "/v1/metrics"},
+        "INSERT INTO patients": {"/v1/traces"},
+        "IntegrityError": {"/v1/traces", "dead letters"},
+        clinic.tenant_id: {"subjects and headers", "dead letters"},
+    }
+    for word, places in expected.items():
+        assert {place for place, _ in hits([word], searched)} >= places, word
 
 
 def test_the_words_are_all_searched() -> None:

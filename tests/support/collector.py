@@ -1,13 +1,15 @@
-"""A collector inside the test's own process: the local viewer, which here keeps every byte that it was sent."""
+"""A collector inside the test's own process: the local viewer, which here keeps every text that it was sent."""
 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
+from tests.support.canary import hits, texts_of
 
 from praxis_local.devtrace.ring import Ring, Trace
 from praxis_local.devtrace.server import DevTrace, Door
@@ -17,23 +19,26 @@ class Collector(DevTrace):
     """Receives what the system exports, and may be asked as the viewer is."""
 
     def __init__(self) -> None:
-        self.bodies: list[tuple[str, bytes]] = []
-        bodies = self.bodies
+        self.texts: dict[str, set[bytes]] = defaultdict(set)
+        texts = self.texts
 
         class Keeping(Door):
             """Keeps what it takes."""
 
             def take(self, path: str, body: bytes) -> None:
-                """Keep the bytes as they came."""
-                bodies.append((path, body))
+                """Keep the texts, each once."""
+                texts[path] |= texts_of(body)
                 super().take(path, body)
 
         super().__init__(0, Ring(300), Keeping)
 
     def mentions(self, word: str) -> list[str]:
-        """Return which exports hold a word."""
-        wanted = word.lower().encode()
-        return [path for path, body in list(self.bodies) if wanted in body.lower()]
+        """Return which kinds of export hold a word."""
+        return [path for path, _ in hits([word], self.told())]
+
+    def told(self) -> dict[str, set[bytes]]:
+        """Return all texts so far, by the kind of export."""
+        return {path: set(texts) for path, texts in list(self.texts.items())}
 
     def ask(self, path: str) -> dict[str, Any]:
         """Return what the viewer's own interface answers; an empty answer while it has nothing."""

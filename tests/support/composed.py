@@ -21,6 +21,7 @@ from typing import Any
 import psycopg
 from support.engine import docker
 from testcontainers.compose import DockerCompose
+from tests.support.canary import texts_of
 
 from praxis_local import simulator
 from praxis_local.containers import database_of
@@ -96,6 +97,10 @@ class Composed:
     def logs(self) -> str:
         """Return everything that any container has logged so far."""
         return "\n".join(self.compose.get_logs())
+
+    def told(self) -> dict[str, set[bytes]]:
+        """Return the texts of all logs; these containers export nothing."""
+        return {"logs": texts_of(self.logs().encode())}
 
     def up(self, *arguments: str) -> None:
         """Bring the project to what the arguments say, such as `--scale scheduling=3`, and wait until it is well."""

@@ -43,7 +43,7 @@ class Mailboxes:
     ) -> str:
         self.tried.append(address)
         if address.startswith("refused-"):
-            return "550 5.1.1 no such mailbox"
+            return f"550 5.1.1 <{address}> is no mailbox"
         if address.startswith("busy-") and self.busy:
             return "451 4.3.0 try later"
         envelope.rcpt_tos.append(address)

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from tests.support.canary import texts_of
+from tests.support.collector import Collector
 
 from praxis_local import simulator
 from praxis_local.home import Home
@@ -32,6 +34,7 @@ class System:
 
     home: Home
     state: Mapping[str, Any]
+    collector: Collector | None = None
 
     @property
     def url(self) -> str:
@@ -64,6 +67,13 @@ class System:
     def logs(self) -> str:
         """Return everything that any part has logged so far."""
         return "\n".join(path.read_text(errors="replace") for path in sorted(self.home.logs.glob("*.log*")))
+
+    def told(self) -> dict[str, set[bytes]]:
+        """Return the texts of all logs, and of what was exported if somebody collects it."""
+        folder = self.home.folder
+        files = [*folder.rglob("*.log*"), *folder.parent.glob("*.log"), *folder.parent.glob("*.txt")]
+        logs = b"\n".join(file.read_bytes() for file in sorted(files))
+        return {"logs": texts_of(logs), **(self.collector.told() if self.collector else {})}
 
     def process_of(self, part: str) -> int:
         """Return the id of the process that runs a service of this installation, one of its replicas or the gateway."""

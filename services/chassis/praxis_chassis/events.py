@@ -221,8 +221,13 @@ class Reactions:
             event = message_class(envelope.type)()
             event.ParseFromString(envelope.payload)
             function(session, event)
-        if event_type(message_class(envelope.type).DESCRIPTOR).erases:
+        if erases(envelope.type):
             subjects.forget(session, envelope.aggregate_id)
+
+
+def erases(name: str) -> bool:
+    """Tell whether an event erases the person who is its aggregate."""
+    return is_known(name) and bool(event_type(message_class(name).DESCRIPTOR).erases)
 
 
 def is_known(name: str) -> bool:

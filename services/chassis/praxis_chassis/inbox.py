@@ -114,6 +114,8 @@ def apply_in(session: Session, reactions: Reactions, envelope: Envelope) -> Verd
     if (envelope.epoch, envelope.version) <= (row.epoch, row.version):
         return _seen_before(session, envelope)
     if row.blocked:
+        if events.erases(envelope.type):  # nobody's erasure waits for a replay; in its turn it is applied once more
+            reactions.run(session, envelope)
         _bury(session, envelope, parked=True, attempts=0, failure="an earlier event of this aggregate failed")
         return Verdict.DONE
     if not epochs.in_turn(session, envelope, row):
