@@ -1,4 +1,4 @@
-"""What claims does when something happened in patients or billing."""
+"""What claims does when something happened in patients, scheduling or billing."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from sqlalchemy.orm import Session
 
 from praxis.billing.v1 import events_pb2 as billing
 from praxis.patients.v1 import events_pb2 as patients
+from praxis.scheduling.v1 import events_pb2 as scheduling
 from praxis_chassis.events import reaction
-from praxis_claims.usecases import copies, encounters, erasure, merges, remittances
+from praxis_claims.usecases import booked_units, copies, encounters, erasure, merges, remittances
 
 
 @reaction(patients.PatientRegistered, patients.PatientUpdated, patients.ResponsibilityChanged)
@@ -85,6 +86,20 @@ def make_claim(session: Session, event: billing.EncounterPosted) -> None:
 @reaction(billing.EncounterReversed)
 def withdraw_claims(session: Session, event: billing.EncounterReversed) -> None:
     encounters.withdraw_for(session, event.encounter)
+
+
+@reaction(
+    scheduling.AppointmentBooked,
+    scheduling.AppointmentUpdated,
+    scheduling.AppointmentRescheduled,
+    scheduling.AppointmentTakenUpAgain,
+    scheduling.AppointmentCancelled,
+    scheduling.AppointmentNoShowed,
+    scheduling.AppointmentCompleted,
+    scheduling.AppointmentReopened,
+)
+def follow_appointment(session: Session, event: scheduling.AppointmentBooked) -> None:
+    booked_units.follow(session, event.appointment)
 
 
 @reaction(billing.RemittancePostingApplied)

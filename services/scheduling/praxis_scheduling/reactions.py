@@ -1,4 +1,4 @@
-"""What scheduling does about events of patients: it keeps its copies up to date, and frees the times of who is gone."""
+"""What scheduling does about events of others: it keeps its copies up to date, and frees the times of who is gone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from praxis.billing.v1 import events_pb2 as billing
+from praxis.claims.v1 import events_pb2 as claims
 from praxis.patients.v1 import events_pb2, patient_pb2
 from praxis_chassis.events import reaction
-from praxis_scheduling.usecases import contacts, departures, directory, feeds, merges, recalls, waitlist
+from praxis_scheduling.usecases import (
+    authorizations,
+    contacts,
+    departures,
+    directory,
+    feeds,
+    merges,
+    recalls,
+    waitlist,
+)
 
 PatientChanged = events_pb2.PatientRegistered | events_pb2.ResponsibilityChanged
 
@@ -83,3 +93,15 @@ def recall_after_charges(session: Session, event: billing.EncounterPosted) -> No
 @reaction(billing.EncounterReversed)
 def forget_charges(session: Session, event: billing.EncounterReversed) -> None:
     recalls.uncharged(session, UUID(event.encounter.id))
+
+
+@reaction(
+    claims.AuthorizationRecorded,
+    claims.AuthorizationUpdated,
+    claims.AuthorizationClosed,
+    claims.AuthorizationReserved,
+    claims.AuthorizationReleased,
+    claims.AuthorizationConsumed,
+)
+def copy_authorization(session: Session, event: claims.AuthorizationRecorded) -> None:
+    authorizations.copy(session, event.authorization)

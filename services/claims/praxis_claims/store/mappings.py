@@ -27,7 +27,7 @@ def fixed(message: type[claim_pb2.Claim], writable: set[str]) -> set[str]:
 AUTHORIZATION = Mapping(
     Authorization,
     authorization_pb2.Authorization,
-    read_only={"state", "units_reserved", "units_used", "units_remaining"},
+    read_only={"state", "units_reserved", "units_used", "units_booked", "units_remaining"},
 )
 UNIT_RESERVATION = Mapping(UnitReservation, authorization_pb2.UnitReservation)
 PAYER = Mapping(Payer, payer_pb2.Payer)

@@ -36,30 +36,39 @@ def create(session: Session, request: pb.CreateAuthorizationRequest) -> Authoriz
 
 def update(session: Session, request: pb.UpdateAuthorizationRequest) -> Authorization:
     said = request.authorization
-    authorization = open_authorization(session, said.id, said.etag)
-    whose = (authorization.patient_id, authorization.payer_id)
+    authorization = _living(session, said.id, said.etag)
+    whose, before = (authorization.patient_id, authorization.payer_id), authorization.units
     AUTHORIZATION.apply(authorization, said, set(request.update_mask.paths))
     if (authorization.patient_id, authorization.payer_id) != whose:
         raise invalid("authorization.patient_id", "AUTHORIZATION_FIXED")
     promised = authorization.units_reserved + authorization.units_used
-    if authorization.units < promised:
+    if authorization.units < min(promised, before):
         raise invalid("authorization.units", "UNITS_BELOW_PROMISED", promised=promised)
     _check(session, authorization)
+    authorization.notice_exhaustion()
     record(session, happened.AuthorizationUpdated, authorization)
     return authorization
 
 
 def close(session: Session, request: pb.CloseAuthorizationRequest) -> Authorization:
-    authorization = open_authorization(session, request.id, request.etag)
+    authorization = _living(session, request.id, request.etag)
     authorization.state = authorization_pb2.AUTHORIZATION_STATE_CLOSED
     record(session, happened.AuthorizationClosed, authorization)
     return authorization
 
 
-def open_authorization(session: Session, identifier: str, etag: str = "") -> Authorization:
+def open_authorization(session: Session, identifier: str) -> Authorization:
+    """Load an authorization to reserve of it, unless nothing can be reserved any more."""
+    authorization = fetch(session, Authorization, identifier, lock=True)
+    if authorization.state != _ACTIVE:
+        raise DomainError(errors_pb2.ERROR_REASON_AUTHORIZATION_CLOSED)
+    return authorization
+
+
+def _living(session: Session, identifier: str, etag: str) -> Authorization:
     """Load an authorization for change, unless nothing can happen to it any more."""
     authorization = fetch(session, Authorization, identifier, lock=True, etag=etag)
-    if authorization.state != _ACTIVE:
+    if not authorization.usable:
         raise DomainError(errors_pb2.ERROR_REASON_AUTHORIZATION_CLOSED)
     return authorization
 

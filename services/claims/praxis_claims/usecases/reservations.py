@@ -39,7 +39,7 @@ def reserve(session: Session, request: pb.ReserveUnitsRequest) -> Both:
     _expire_overdue(session, authorization)
     after = authorization.stock.taken(request.units)
     if after is None:
-        remaining = authorization.units_remaining
+        remaining = max(authorization.units_remaining, 0)
         raise DomainError(errors_pb2.ERROR_REASON_AUTHORIZATION_UNITS_SHORT, remaining=remaining, units=request.units)
     authorization.stock = after
     reservation = UnitReservation(
@@ -51,18 +51,18 @@ def reserve(session: Session, request: pb.ReserveUnitsRequest) -> Both:
         reference_id=uuid_of(request.reference_id, "reference_id") if request.reference_id else None,
         expire_time=clock.now(session) + timedelta(minutes=request.expire_minutes or _MINUTES),
     )
-    return _recorded(session, reservation, authorization, happened.AuthorizationReserved)
+    return recorded(session, reservation, authorization, happened.AuthorizationReserved)
 
 
 def confirm(session: Session, request: pb.ConfirmReservationRequest) -> Both:
     """Keep the units until they are used or released; the same again changes nothing."""
     reservation, authorization = _open(session, request.id)
-    if reservation.state == HELD and reservation.expire_time <= clock.now(session):
+    if reservation.state == HELD and reservation.expire_time and reservation.expire_time <= clock.now(session):
         raise DomainError(errors_pb2.ERROR_REASON_RESERVATION_CLOSED)
     if request.reference_id:
         reservation.reference_id = uuid_of(request.reference_id, "reference_id")
     reservation.state = CONFIRMED
-    return _recorded(session, reservation, authorization, happened.AuthorizationReserved)
+    return recorded(session, reservation, authorization, happened.AuthorizationReserved)
 
 
 def release(session: Session, request: pb.ReleaseReservationRequest) -> Both:
@@ -97,6 +97,8 @@ def _expire_overdue(session: Session, authorization: Authorization) -> None:
 def _open(session: Session, identifier: str) -> Both:
     """Lock the authorization, then load its reservation as it stands now."""
     known = fetch(session, UnitReservation, identifier)
+    if known.appointment_id is not None:
+        raise DomainError(errors_pb2.ERROR_REASON_RESERVATION_OF_APPOINTMENT, appointment_id=known.appointment_id)
     authorization = fetch(session, Authorization, known.authorization_id, lock=True)
     reservation = fetch(session, UnitReservation, identifier, lock=True)
     if not reservation.open:
@@ -111,10 +113,10 @@ def _give_back(
     reservation.units_held -= units
     if not reservation.units_held:
         reservation.state = ended
-    _recorded(session, reservation, authorization, happened.AuthorizationReleased)
+    recorded(session, reservation, authorization, happened.AuthorizationReleased)
 
 
-def _recorded(session: Session, reservation: UnitReservation, authorization: Authorization, event: type) -> Both:
+def recorded(session: Session, reservation: UnitReservation, authorization: Authorization, event: type) -> Both:
     """Write the reservation down and tell of it as a change of its authorization."""
     reservation.version = (reservation.version or 0) + 1
     session.add(reservation)

@@ -47,7 +47,7 @@ class AppointmentService:
     def UpdateAppointment(self, request: pb.UpdateAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
         found = fetch(call.session, Appointment, request.appointment.id, lock=True, etag=request.appointment.etag)
         APPOINTMENT.apply(found, request.appointment, request.update_mask.paths or appointments.ANNOTATIONS)
-        return APPOINTMENT.message(appointments.annotate(call.session, found))
+        return APPOINTMENT.message(booking.annotate(call.session, found))
 
     @command
     def RescheduleAppointment(

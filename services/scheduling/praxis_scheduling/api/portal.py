@@ -17,7 +17,7 @@ def restrict(call: Call, wish: Any) -> None:
     """Let a portal user book by the rules of the booking channel, whatever the request says."""
     if call.context.compartment is not None:
         wish.channel = appointment_type_pb2.CHANNEL_BOOKING
-        for name in {"notes", "override_reason"} & set(wish.DESCRIPTOR.fields_by_name):
+        for name in {"notes", "override_reason", "authorization_id"} & set(wish.DESCRIPTOR.fields_by_name):
             wish.ClearField(name)
 
 

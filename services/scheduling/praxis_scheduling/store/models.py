@@ -318,11 +318,16 @@ class Appointment(Aggregate, Base):
         refers("appointment_type_id", "appointment_types"),
         refers("location_id", "location_copies"),
         refers("series_id", "series"),
+        refers("authorization_id", "authorization_copies"),
         Index("ix_appointments_date", "tenant_id", "local_date", "location_id"),
         Index("ix_appointments_patient", "tenant_id", "patient_id", "start_time"),
         Index(
             "ix_appointments_series", "tenant_id", "series_id", "occurrence_date",
             postgresql_where=column("series_id").is_not(None),
+        ),
+        Index(
+            "ix_appointments_authorization", "tenant_id", "authorization_id",
+            postgresql_where=column("authorization_id").is_not(None),
         ),
         Index("ix_appointments_untold", "tenant_id", postgresql_where=column("told_version") < column("version")),
         CheckConstraint("end_time > start_time", name="times"),
@@ -352,6 +357,7 @@ class Appointment(Aggregate, Base):
     visit_id: Mapped[UUID | None]
     series_id: Mapped[UUID | None]
     occurrence_date: Mapped[date | None]
+    authorization_id: Mapped[UUID | None]
     # What reminders know of it: the version they looked at last, its start then, and since which version it has it.
     told_version: Mapped[int] = mapped_column(default=0)
     told_start_time: Mapped[datetime | None]

@@ -31,6 +31,7 @@ class Series(Aggregate, Base):
         refers("appointment_type_id", "appointment_types"),
         refers("location_id", "location_copies"),
         refers("previous_series_id", "series"),
+        refers("authorization_id", "authorization_copies"),
         Index("ix_series_patient", "tenant_id", "patient_id", "create_time"),
     )
 
@@ -47,6 +48,7 @@ class Series(Aggregate, Base):
     resource_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     reason: Mapped[str]
     previous_series_id: Mapped[UUID | None]
+    authorization_id: Mapped[UUID | None]
     patient: Mapped[PatientCopy] = relationship(viewonly=True, lazy="selectin")
 
     @property

@@ -6,13 +6,13 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Select, cast, func, inspect, or_, select
+from sqlalchemy import ColumnElement, Date, Select, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from praxis.scheduling.v1 import appointment_pb2, appointment_service_pb2, errors_pb2, events_pb2
 from praxis_chassis import clock
 from praxis_chassis.database import fetch
-from praxis_chassis.errors import DomainError, invalid
+from praxis_chassis.errors import DomainError
 from praxis_chassis.events import record
 from praxis_chassis.mapping import instant
 from praxis_chassis.merging import now_of
@@ -68,15 +68,6 @@ def wanted(request: appointment_service_pb2.ListAppointmentsRequest, dates: list
         )
         query = query.where(Appointment.id.in_(taken))
     return query.where(Appointment.state.in_(request.states)) if request.states else query
-
-
-def annotate(session: Session, appointment: Appointment) -> Appointment:
-    """Record that reason or notes were changed; everything else has a verb of its own."""
-    for name, state in inspect(appointment).attrs.items():
-        if name not in ANNOTATIONS and state.history.has_changes():
-            raise invalid(f"appointment.{name}", "HAS_ITS_VERB")
-    record(session, events_pb2.AppointmentUpdated, appointment)
-    return appointment
 
 
 def confirm(session: Session, identifier: str, etag: str) -> Appointment:

@@ -26,6 +26,8 @@ OF_A_DATE = frozenset(
         errors_pb2.ERROR_REASON_BEYOND_HORIZON,
         errors_pb2.ERROR_REASON_PATIENT_DECEASED,
         errors_pb2.ERROR_REASON_LOCAL_TIME_SKIPPED,
+        errors_pb2.ERROR_REASON_AUTHORIZATION_OUTSIDE_DATES,
+        errors_pb2.ERROR_REASON_AUTHORIZATION_UNITS_SHORT,
     }
 )
 DETAILS_BYTES = 4000  # what the trailers of a refusal have room for

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -23,7 +24,7 @@ from praxis_scheduling.rules.grid import MINUTE
 from praxis_scheduling.store import calendar
 from praxis_scheduling.store.calendar import Place
 from praxis_scheduling.store.models import Appointment, AppointmentType, Reservation, Resource
-from praxis_scheduling.usecases import appointments, directory, eligibility, holds, slots
+from praxis_scheduling.usecases import appointments, authorizations, directory, eligibility, holds, slots
 from praxis_scheduling.usecases.availability import Wish, active_type, wish_for
 from praxis_scheduling.usecases.slots import Leading
 from praxis_scheduling.usecases.staffing import Member, Order, Plan, draw_up
@@ -51,6 +52,7 @@ def book(session: Session, appointment: Appointment) -> Appointment:
     set_time(session, appointment, wish, appointment.start_time)
     eligibility.check_alive(session, appointment)
     eligibility.check_notice(session, wish, appointment)
+    authorizations.take(session, appointment)
     kept = holds.redeem(session, appointment.hold_token).resource_ids if appointment.hold_token else []
     named = list(appointment.resource_ids or kept)
     order = Order(appointment, wish, named, appointment.override_reason)
@@ -80,12 +82,24 @@ def reschedule(session: Session, request: appointment_service_pb2.RescheduleAppo
     set_time(session, appointment, wish, moment(request.start_time))
     eligibility.check_alive(session, appointment)
     eligibility.check_notice(session, wish, appointment)
+    authorizations.keep(session, appointment, request.authorization_id)
     appointment.confirm_time = None
     named = [uuid_of(key) for key in request.resource_ids] or _kept(kind, old)
     order = Order(appointment, wish, named, request.override_reason, preferred=[item.resource_id for item in old])
     plan = judged(session, order)
     record(session, events_pb2.AppointmentRescheduled, appointment, **before)
     _exchange(session, order, plan, old)
+    return appointment
+
+
+def annotate(session: Session, appointment: Appointment) -> Appointment:
+    """Record that reason, notes or authorization were changed; everything else has a verb of its own."""
+    for name, state in inspect(appointment).attrs.items():
+        if name not in (*appointments.ANNOTATIONS, "authorization_id") and state.history.has_changes():
+            raise invalid(f"appointment.{name}", "HAS_ITS_VERB")
+    if inspect(appointment).attrs.authorization_id.history.has_changes():
+        authorizations.take(session, appointment)
+    record(session, events_pb2.AppointmentUpdated, appointment)
     return appointment
 
 

@@ -12,11 +12,12 @@ from praxis.patients.v1 import patient_pb2
 from praxis.scheduling.v1 import appointment_pb2, events_pb2
 from praxis_chassis import clock
 from praxis_chassis.context import context_of
+from praxis_chassis.errors import DomainError
 from praxis_chassis.events import record
 from praxis_chassis.mapping import instant, read_date
 from praxis_scheduling.store import calendar
 from praxis_scheduling.store.models import Appointment, PatientCopy
-from praxis_scheduling.usecases import appointments, waitlist
+from praxis_scheduling.usecases import appointments, authorizations, waitlist
 
 GONE = (patient_pb2.PATIENT_STATE_DECEASED, patient_pb2.PATIENT_STATE_TRANSFERRED)
 BY_SYSTEM = appointment_pb2.CANCELLED_BY_SYSTEM
@@ -74,7 +75,11 @@ def _by_system(appointment: Appointment) -> bool:
 
 
 def _taken_up(session: Session, appointment: Appointment) -> bool:
-    """Take the lanes that the appointment had, all or none; tell whether they were still free."""
+    """Take the lanes and the unit that the appointment had, all or none; tell whether they were still free."""
+    try:
+        authorizations.take(session, appointment)
+    except DomainError:
+        return False
     before = calendar.released_with(session, appointment)
     places = {item.resource_id: spot for item in before if (spot := calendar.place_of(item))}
     if not places or set(places) != set(appointment.resource_ids):

@@ -18,7 +18,7 @@ from praxis_chassis.errors import invalid
 from praxis_chassis.events import record
 from praxis_scheduling.store.models import Appointment
 from praxis_scheduling.store.series import MOST_OCCURRENCES, Series, recurrence_of
-from praxis_scheduling.usecases import attempts, booking, directory
+from praxis_scheduling.usecases import attempts, authorizations, booking, directory
 from praxis_scheduling.usecases.availability import active_type
 
 BOOKED = series_pb2.OCCURRENCE_RESULT_BOOKED
@@ -56,6 +56,8 @@ def _settle(session: Session, series: Series) -> None:
     kind = active_type(session, series.appointment_type_id)
     location = directory.known_location(session, series.location_id)
     directory.known_patient(session, series.patient_id)
+    if series.authorization_id is not None:
+        authorizations.known_authorization(session, series.authorization_id)
     if series.first_date < clock.today(session, location.time_zone):
         raise invalid("series.first_date", "SERIES_IN_PAST")
     series.time_zone = location.time_zone
@@ -99,6 +101,7 @@ def _occurrence(series: Series, day: date) -> Appointment:
         override_reason="",
         series_id=series.id,
         occurrence_date=day,
+        authorization_id=series.authorization_id,
     )
 
 

@@ -24,7 +24,7 @@ from praxis_chassis.events import record
 from praxis_chassis.mapping import instant, read_date
 from praxis_scheduling.store.models import Appointment
 from praxis_scheduling.store.series import Series, rule_of
-from praxis_scheduling.usecases import appointments, attempts, booking
+from praxis_scheduling.usecases import appointments, attempts, authorizations, booking
 from praxis_scheduling.usecases.availability import active_type
 from praxis_scheduling.usecases.series import Outcome, book_date, dates_of, judge
 
@@ -33,7 +33,8 @@ TO_COME = (appointment_pb2.APPOINTMENT_STATE_BOOKED, appointment_pb2.APPOINTMENT
 CHANGED, KEPT = series_pb2.OCCURRENCE_RESULT_CHANGED, series_pb2.OCCURRENCE_RESULT_KEPT
 CANCELLED = series_pb2.OCCURRENCE_RESULT_CANCELLED
 THIS, ALL = pb.SERIES_SCOPE_THIS, pb.SERIES_SCOPE_ALL
-CHANGES = ("local_start", "first_date", "appointment_type_id", "duration_minutes", "resource_ids")
+OF_TIME = ("appointment_type_id", "duration_minutes", "resource_ids")
+CHANGES = ("local_start", "first_date", *OF_TIME, "authorization_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def _split(session: Session, series: Series, since: date) -> Series:
     rest = Series(
         **{name: getattr(series, name) for name in (
             "patient_id", "appointment_type_id", "location_id", "state", "channel", "local_start", "time_zone",
-            "duration_minutes", "resource_ids", "reason",
+            "duration_minutes", "resource_ids", "reason", "authorization_id",
         )},
         first_date=since, rule=series.rule, previous_series_id=series.id,
     )  # fmt: skip
@@ -163,6 +164,8 @@ def _write(
     series.duration_minutes = request.duration_minutes or series.duration_minutes
     if request.resource_ids:
         series.resource_ids = [uuid_of(key) for key in request.resource_ids]
+    if request.authorization_id:
+        series.authorization_id = authorizations.known_authorization(session, uuid_of(request.authorization_id)).id
     new = series.id is None
     record(session, events_pb2.SeriesCreated if new else events_pb2.SeriesChanged, series)
     session.flush()
@@ -211,10 +214,14 @@ def _moved(session: Session, move: Move, request: pb.ChangeSeriesRequest) -> ser
     item = move.appointment
     local_start = request.local_start or item.local_start
     same_time = (move.day, local_start) == (item.local_date, item.local_start)
-    if same_time and not any(getattr(request, name) for name in CHANGES[2:]):
+    stays = same_time and not any(getattr(request, name) for name in OF_TIME)
+    if stays and request.authorization_id in ("", str(item.authorization_id)):
         return attempts.shown(session, move.stands_for, KEPT, item)
 
     def go() -> Appointment:
+        if stays:  # nothing that its patient must be told of, and nothing to confirm again
+            item.authorization_id = uuid_of(request.authorization_id)
+            return booking.annotate(session, item)
         start = item.start_time if same_time else attempts.start_on(move.day, local_start, item.time_zone)
         wanted = appointment_service_pb2.RescheduleAppointmentRequest(
             id=str(item.id),
@@ -222,6 +229,7 @@ def _moved(session: Session, move: Move, request: pb.ChangeSeriesRequest) -> ser
             duration_minutes=request.duration_minutes,
             resource_ids=request.resource_ids,
             appointment_type_id=request.appointment_type_id,
+            authorization_id=request.authorization_id,
         )
         return booking.reschedule(session, wanted)
 
