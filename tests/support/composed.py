@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,14 @@ OVERRIDE = CHECKOUT / "tests" / "containers" / "compose.test.yaml"
 FILES = [item for name in (DEPLOY / "compose.yaml", OVERRIDE) for item in ("--file", str(name))]
 DATABASES = ("patients", "scheduling", "billing", "claims", "reporting", "identity")
 BY_PROJECT = "com.docker.compose.project"
+# What tests set as a site would in .env: a collector, and metrics soon enough to wait for.
+SETTINGS = {
+    "PRAXIS_IMAGE": "praxis:test",
+    "PRAXIS_PUBLIC_URL": "https://praxis.example.com",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
+    "OTEL_METRIC_EXPORT_INTERVAL": "2000",
+}
+ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:4318/').read().decode())"
 
 
 def command() -> list[str]:
@@ -81,10 +90,35 @@ class Composed:
             "ps", "--quiet", *(item for text in filters for item in ("--filter", f"label={text}"))
         ).stdout.split()
 
-    def address(self, container: str) -> str:
-        """Return the address of a container that has one network, or its first."""
-        networks = json.loads(docker("inspect", container).stdout)[0]["NetworkSettings"]["Networks"]
-        return str(next(network["IPAddress"] for network in networks.values()))
+    def address(self, container: str, network: str = "") -> str:
+        """Return the address of a container on a network, or on the one that it has."""
+        found = self._facts(container)["NetworkSettings"]["Networks"]
+        return str(found[f"{self.project}_{network}" if network else next(iter(found))]["IPAddress"])
+
+    def _facts(self, container: str) -> dict[str, Any]:
+        return dict(json.loads(docker("inspect", container).stdout)[0])
+
+    def kill(self, container: str) -> None:
+        """Kill a container's main process as a fault would, and wait until the engine has started it again by itself.
+
+        The engine does not restart what was stopped by its own commands, so the signal comes from beside it.
+        """
+        before = self._facts(container)["State"]
+        beside = ("--pid", "host", "--network", "none", "--user", "0", "--entrypoint", "sh", SETTINGS["PRAXIS_IMAGE"])
+        docker("run", "--rm", *beside, "-c", f"kill -9 {before['Pid']}")
+        deadline = time.monotonic() + 60
+        while not (now := self._facts(container)["State"])["Running"] or now["StartedAt"] == before["StartedAt"]:
+            assert time.monotonic() < deadline, f"not restarted: {now}"
+            time.sleep(0.1)
+
+    def answered(self, service: str, method: str) -> Counter[str]:
+        """Return how often each container of a service has answered a method well, by its own metrics."""
+        homes = {self.address(container, "watch"): container for container in self.containers(service)}
+        counts = Counter(dict.fromkeys(homes.values(), 0))
+        for _instance, address, name, count in json.loads(self.run("collector", "python", "-c", ASK)):
+            if name == method and address in homes:
+                counts[homes[address]] += count
+        return counts
 
     def rows(self, database: str, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Read a database as its administrator; the machine that runs the engine reaches its internal networks."""
@@ -142,7 +176,7 @@ def composed() -> Iterator[Composed]:
     """Build the image, bring everything up beside a simulated clearinghouse, and take it down with its volumes."""
     _remove_leftovers()
     project = f"{PROJECT}{os.getpid()}"
-    os.environ |= {"COMPOSE_PROJECT_NAME": project, "PRAXIS_IMAGE": "praxis:test"}
+    os.environ |= {"COMPOSE_PROJECT_NAME": project, **SETTINGS}
     with TemporaryDirectory(prefix="praxis-clearinghouse-") as folder:
         Path(folder).chmod(0o777)
         os.environ["PRAXIS_TEST_CLEARINGHOUSE"] = folder
@@ -157,8 +191,8 @@ def _remove_leftovers() -> None:
     """Take down the projects of test processes that are gone."""
     shown = f'{{{{.Label "{BY_PROJECT}"}}}}'
     for found in set(docker("ps", "--all", "--filter", f"label={BY_PROJECT}", "--format", shown).stdout.split()):
-        process = found.removeprefix(PROJECT)
-        if process != found and not Path("/proc", process).exists():
+        process = found.removeprefix(PROJECT).partition("-")[0]
+        if found.startswith(PROJECT) and not Path("/proc", process).exists():
             # Compose wants every variable of the files, also to take them down.
             os.environ.setdefault("PRAXIS_TEST_CLEARINGHOUSE", str(DEPLOY))
             compose("--project-name", found, *FILES, "down", "--volumes")

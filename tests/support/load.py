@@ -33,13 +33,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of one request; the status is 0 when there was no answer at all."""
+    """What became of one request; the status is 0 when there was no answer at all, the number is its body's."""
 
     name: str
     began: float
     seconds: float
     status: int
     problem: str = ""
+    number: int = 0
 
     @property
     def ok(self) -> bool:
@@ -118,7 +119,7 @@ class Load:
             status, problem, fresh = 0, type(failure).__name__, False
         with self._lock:
             self.reconnects += fresh
-            self.answers.append(Answer(call.name, began, time.monotonic() - began, status, problem))
+            self.answers.append(Answer(call.name, began, time.monotonic() - began, status, problem, number))
 
 
 class _Line:
