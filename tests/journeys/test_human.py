@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 from pypdf import PdfReader
-from tests.journeys import claims, money, visits
+from tests.journeys import authorized, claims, money, visits
 from tests.journeys.clinic import Clinic, Json, amount, answers_for, coined, digits, human, npi_is_checked, open_clinic
 from tests.journeys.invariants import hold
 from tests.support.system import System
@@ -27,6 +27,7 @@ def test_a_day_at_a_medical_practice(clinic: Clinic, stranger: Clinic) -> None:
     assert npi_is_checked(clinic)
     patient = register(clinic)
     visit = visits.through_the_day(clinic, patient["id"], clinic.practice.desks[0], clinic.practice.desks[1])
+    authorized.eight_visits_on_six_units(clinic, patient["id"], clinic.practice.desks[0])
     encounter = check_out(clinic, patient["id"], visit)
     claim = claims.until_posted(clinic, encounter["id"])
     assert claim["outcome"] == "partial" or claim["outcome"] == "paid", claim

@@ -90,7 +90,7 @@ class Day:
         waitlist(self, patient, [person(self, name) for name in ("Una", "Ola")], _visit_type(self))
         encounter = billing(self, patient, animal)
         claims(self, patient, encounter)
-        authorizations(self, patient)
+        authorizations(self, patient, _visit_type(self))
         reports(self)
         people(self)
 
