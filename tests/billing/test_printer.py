@@ -21,3 +21,19 @@ def test_many_documents_at_once_are_all_printed_and_all_alike(tmp_path: Path, mo
         documents = {job.result() for job in jobs}
     assert len(documents) == 1
     assert documents.pop().startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize(
+    ("words", "printed"),
+    [
+        ("Rex 🐕 and 王小明", "Rex � and ���"),
+        ("é\u20e3 1\ufe0f\u20e3 $12.00", "é 1 $12.00"),
+        ("a\u0300\u0301\u20dd ไทย", "à ���"),
+        ("Жук שלום Nguyễn", "Жук שלום Nguyễn"),
+    ],
+)
+def test_what_no_font_draws_is_replaced_in_a_document_that_stays_accessible(words: str, printed: str) -> None:
+    def told(said: str) -> bytes:
+        return printer.render("one_letter.typ", {"letter": said}, date(2026, 3, 1))
+
+    assert told(words) == told(words) == told(printed)

@@ -155,3 +155,13 @@ def test_a_statement_is_written_whatever_language_a_party_speaks(practice: Pract
     speaker = party_pb2.Party(id=account.party_id, display_name="Rosa Alvarez", language=language)
     practice.tenant.receive(patients.PartyUpdated(party=speaker), account.party_id)
     assert issue(practice, account.id).amount_due.amount == "25.50"
+
+
+@pytest.mark.parametrize("name", ["Rex 🐕", "王小明", "👩\u200d👧 1\ufe0f\u20e3", "ไทย ﷺ"])
+def test_a_statement_is_written_whatever_a_party_is_called(practice: Practice, name: str) -> None:
+    patient = practice.human()
+    account = practice.account_of(patient)
+    practice.post(patient, "85025", self_pay=True)
+    named = party_pb2.Party(id=account.party_id, display_name=name)
+    practice.tenant.receive(patients.PartyUpdated(party=named), account.party_id)
+    assert pdf_of(practice, issue(practice, account.id)).startswith(b"%PDF-")
