@@ -42,11 +42,21 @@ def full_house(house: House) -> House:
         ("anna stone", []),
         ("ller", []),
         ("'; DROP TABLE patients", []),
-        ("%", ["Anna Maria Müller", "Bella", "Tom O'Brien"]),
+        ("", ["Anna Maria Müller", "Bella", "Tom O'Brien"]),
+        (" ", ["Anna Maria Müller", "Bella", "Tom O'Brien"]),
+        ("%", []),
+        ("🐕", []),
+        ("000-0000", []),
     ],
 )
 def test_a_patient_is_found(full_house: House, query: str, names: list[str]) -> None:
     assert sorted(full_house.find(query)) == sorted(names)
+
+
+@pytest.mark.parametrize(("query", "count"), [("stone", 1), ("", 3), ("?!", 0), ("00 00", 0)])
+def test_a_party_is_found(full_house: House, query: str, count: int) -> None:
+    found = full_house.call("ListParties", party_service_pb2.ListPartiesRequest(query=query)).parties
+    assert len(found) == count
 
 
 def test_lists_are_paged_by_name(full_house: House) -> None:

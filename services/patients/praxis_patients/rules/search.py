@@ -54,8 +54,8 @@ def _number_term(text: str, country_code: str, today: date) -> Term:
     """Return what a run of digits can be: a number of the chart, the telephone, the chip, the government, or a date."""
     digits = re.sub(r"\D", "", text)
     keys = [Key(Purpose.CHART_NUMBER, digits), Key(Purpose.MICROCHIP, digits, prefix=len(digits) >= 9)]
-    number = phones.e164(text, country_code) or digits.lstrip("0")
-    keys.append(Key(Purpose.PHONE, phones.search_key(number), prefix=True))
+    if number := phones.e164(text, country_code) or digits.lstrip("0"):
+        keys.append(Key(Purpose.PHONE, phones.search_key(number), prefix=True))
     keys += [Key(Purpose.BIRTH_DATE, day.isoformat()) for day in dates.readings(digits, country_code, today)]
     keys.append(Key(Purpose.GOVERNMENT_ID, digits))
     return tuple(keys)

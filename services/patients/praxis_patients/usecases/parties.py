@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, false, select
 from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import errors_pb2, party_pb2
@@ -123,5 +123,7 @@ def _settle(session: Session, party: Party) -> None:
 def found(session: Session, query: str) -> Select[Any]:
     """Return the parties whose name or telephone number the query begins."""
     terms = search.terms(query, contacts.search_country(session), contacts.today(session))
-    hidden = Party.state != party_pb2.PARTY_STATE_ERASED
-    return select(Party).where(hidden, *(queries.parties_with(term) for term in terms))
+    conditions = [queries.parties_with(term) for term in terms]
+    if query.strip() and not terms:
+        conditions.append(false())  # signs alone name nobody, and not everybody
+    return select(Party).where(Party.state != party_pb2.PARTY_STATE_ERASED, *conditions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, false, select
 from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import errors_pb2, patient_pb2
@@ -73,6 +73,8 @@ def found(session: Session, request: pb.ListPatientsRequest) -> Select[Any]:
     """Return the patients that meet all of a query's terms and filters."""
     terms = search.terms(request.query, contacts.search_country(session), contacts.today(session))
     conditions = [queries.patients_with(term) for term in keys.sealed_terms(session, terms)]
+    if request.query.strip() and not terms:
+        conditions.append(false())  # signs alone name nobody, and not everybody
     states = request.states or None
     conditions.append(Patient.state.in_(states) if states else Patient.state.not_in(queries.HIDDEN))
     own = context_of(session).compartment
