@@ -24,7 +24,7 @@ Decode = Callable[[Any, str, "Violations"], Any]
 
 EXACT = 2**53
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_INSTANT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$")
+_INSTANT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-](0\d|1[0-4]):[0-5]\d)$")
 _WHOLE = re.compile(r"^-?\d{1,19}$")
 _SECONDS = re.compile(r"^-?\d{1,11}(\.\d{1,9})?s$")
 _RANGES = {
@@ -361,6 +361,8 @@ def _escape(key: str) -> str:
 
 def _kind(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    if isinstance(value, float) and not value.is_integer():
+        return "a number with decimals"
     return names.get(type(value), "a number")
 
 

@@ -40,7 +40,7 @@ class Files:
             "Content-Security-Policy": FILE_POLICY,
             "ETag": f'"{reference.sha256}"',
         }
-        return Response(data, mimetype=reference.media_type or "application/octet-stream", headers=headers)
+        return Response(data, content_type=reference.media_type or "application/octet-stream", headers=headers)
 
     def _of(self, caller: Caller, area: str) -> TenantFiles:
         return TenantFiles(self.store, self.keys, UUID(caller.tenant_id), area)

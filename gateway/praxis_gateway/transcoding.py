@@ -223,6 +223,13 @@ def place_of(operation: Operation, field_path: str) -> Violation:
         return Violation("", "", "", steps[-1])
     if operation.body_field is not None and steps[:1] == [operation.body]:
         return Violation("/" + "/".join(steps[1:]) if steps[1:] else "", "", "")
-    if operation.body != "*":
+    if operation.body != "*" and not _of_body(operation, steps[0]):
         return Violation("", "", "", ".".join(steps))
     return Violation("/" + "/".join(steps), "", "")
+
+
+def _of_body(operation: Operation, name: str) -> bool:
+    """Tell whether a name that a service gives without its message can only be a field of the body."""
+    target = operation.body_field
+    inside = target is not None and target.message_type is not None and name in shape(target).fields_by_name
+    return inside and name not in operation.method.input_type.fields_by_name

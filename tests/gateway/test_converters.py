@@ -118,6 +118,8 @@ def test_shapes_of_the_wire() -> None:
         ({"state": "ACTIVE"}, "/state", "UNKNOWN_WORD"),
         ({"state": "unspecified"}, "/state", "UNKNOWN_WORD"),
         ({"create_time": "2026-03-01T09:30:00"}, "/create_time", "TIMESTAMP_EXPECTED"),
+        ({"create_time": "2026-03-01T09:30:00+99:00"}, "/create_time", "TIMESTAMP_EXPECTED"),
+        ({"create_time": "2026-03-01T09:30:00-05:75"}, "/create_time", "TIMESTAMP_EXPECTED"),
         ({"create_time": "2026-02-30T09:30:00Z"}, "/create_time", "TIMESTAMP_EXPECTED"),
         ([], "", "OBJECT_EXPECTED"),
         ({"a/b~c": 1}, "/a~1b~0c", "UNKNOWN_FIELD"),

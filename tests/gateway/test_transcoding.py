@@ -91,6 +91,7 @@ def test_if_match_is_refused_where_no_version_is_compared() -> None:
 
 def test_faults_found_by_a_service_point_into_the_http_request() -> None:
     assert place_of(operation("CreateRole"), "role.permissions[2]").pointer == "/permissions/2"
+    assert place_of(operation("CreateRole"), "permissions").pointer == "/permissions"
     assert place_of(operation("SetUserRoles"), "roles").pointer == "/roles"
     assert place_of(operation("SetUserRoles"), "id").parameter == "id"
     assert place_of(operation("ListUsers"), "page_size").parameter == "page_size"
