@@ -156,6 +156,7 @@ def test_a_preview_prices_without_posting(practice: Practice) -> None:
     request = encounter_service_pb2.PreviewEncounterRequest(encounter=practice.encounter(patient, "99213"))
     preview = practice.tenant.call("PreviewEncounter", request)
     assert sorted(amounts(preview)[0]) == [("account", "20.00"), ("insurer", "80.00")]
+    assert (preview.etag, preview.number) == ("", "")
     assert not practice.tenant.events(events_pb2.EncounterPosted)
     assert not practice.tenant.call("ListEncounters", encounter_service_pb2.ListEncountersRequest()).encounters
 

@@ -214,6 +214,8 @@ def test_a_balance_can_be_asked_for_an_earlier_day(practice: Practice) -> None:
         ({"received_date": "1989-12-31"}, "INVALID_REQUEST"),
         ({"amount": "1000000000.01"}, "INVALID_REQUEST"),
         ({"method": payment_pb2.PAYMENT_METHOD_NON_PAYMENT}, "INVALID_REQUEST"),
+        ({"method": payment_pb2.PAYMENT_METHOD_CARD, "reference": "Visa 4111 1111 1111 1111"}, "INVALID_REQUEST"),
+        ({"allocation_policy": payment_pb2.ALLOCATION_POLICY_LISTED}, "INVALID_REQUEST"),
         ({"account_id": "0190a6d0-7b1c-7c3e-9d7e-2f4b5a6c7d99"}, "NOT_FOUND"),
     ],
 )
@@ -255,6 +257,27 @@ def test_the_holder_of_an_account_pays_for_no_other_account(practice: Practice) 
     [line] = practice.balance(account.id).lines
     told = "You have paid $7.00 of it. Others have paid $5.00 of it. $88.00 is left to pay."
     assert line.text.endswith(told)
+    practice.prove()
+
+
+@pytest.mark.parametrize("reference", ["4111 1111 1111 1112", "slip 000123", "41111111111111110000000"])
+def test_what_is_no_card_number_is_kept(practice: Practice, reference: str) -> None:
+    account = practice.account_of(practice.human())
+    paid = practice.pay(account.id, "5.00", method=payment_pb2.PAYMENT_METHOD_CARD, reference=reference)
+    assert paid.reference == reference
+
+
+@pytest.mark.parametrize("kind", [payment_pb2.PAYER_KIND_ACCOUNT, payment_pb2.PAYER_KIND_THIRD_PARTY])
+def test_nobody_else_pays_what_an_insurer_owes(practice: Practice, kind: int) -> None:
+    patient = practice.human()
+    practice.cover(patient)
+    shares = practice.post(patient, "99213").charges[0].shares
+    [insurers] = [share.id for share in shares if share.payer_id]
+    account = practice.account_of(patient)
+    uses = [payment_pb2.Allocation(share_id=insurers, amount=usd("5.00"))]
+    with pytest.raises(Refused) as refused:
+        practice.pay(account.id, "5.00", allocations=uses, payer_kind=kind)
+    assert refused.value.reason == "ALLOCATION_TO_INSURER"
     practice.prove()
 
 

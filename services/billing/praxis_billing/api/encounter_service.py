@@ -25,7 +25,9 @@ class EncounterService:
 
     @query
     def PreviewEncounter(self, request: pb.PreviewEncounterRequest, call: Call) -> encounter_pb2.Encounter:
-        return ENCOUNTER.message(encounters.preview(call.session, request.encounter))
+        preview = ENCOUNTER.message(encounters.preview(call.session, request.encounter))
+        preview.etag = ""  # nothing is stored that could be changed
+        return preview
 
     @query
     def GetEncounter(self, request: pb.GetEncounterRequest, call: Call) -> encounter_pb2.Encounter:

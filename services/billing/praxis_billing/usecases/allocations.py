@@ -88,7 +88,9 @@ def _check(payment: Payment, share: Share, item: Use, before: dict[UUID, int]) -
 
 
 def _check_account(session: Session, payment: Payment, share: Share, item: Use) -> None:
-    """The holder of an account pays for that account; a third party has an account of its own and pays for others."""
+    """The holder of an account pays for that account, a third party for others; neither pays what an insurer owes."""
+    if item.amount.minor > 0 and share.payer_id is not None and payment.payer_id is None:
+        raise DomainError(errors_pb2.ERROR_REASON_ALLOCATION_TO_INSURER)
     own = payment.payer_kind != payment_pb2.PAYER_KIND_ACCOUNT or payment.account_id == share.account_id
     if item.amount.minor > 0 and not own:
         number = fetch(session, Account, share.account_id).number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 
@@ -27,6 +28,7 @@ from praxis_chassis.types import Money, new_id
 
 LARGEST_PAYMENT_MINOR = 10**11
 FIRST_RECEIVED_DATE = date(1990, 1, 1)
+CARD_NUMBER = re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){12,18}(?![0-9])")
 METHODS, _ = enum_words(payment_pb2.PaymentMethod)
 
 
@@ -37,6 +39,7 @@ def receive(session: Session, asked: payment_pb2.Payment) -> Payment:
     payment.received_date = read_date(asked.received_date, "payment.received_date") or today
     _check_payer(session, payment)
     _check_amount(payment, today)
+    _check_reference(payment)
     enter(session, payment)
     uses = _chosen(session, payment, asked.allocation_policy, asked.allocations, "payment.allocations")
     allocations.use(session, payment, uses, payment.received_date)
@@ -76,6 +79,20 @@ def _check_amount(payment: Payment, today: date) -> None:
         raise invalid("payment.method", "METHOD_OF_REMITTANCES_ONLY")
 
 
+def _check_reference(payment: Payment) -> None:
+    """Refuse the number of a card, so that it is in no database, event, report or backup."""
+    if payment.method == payment_pb2.PAYMENT_METHOD_CARD:
+        for found in CARD_NUMBER.findall(payment.reference):
+            if _has_check_digit(re.sub(r"[^0-9]", "", found)):
+                raise invalid("payment.reference", "REFERENCE_IS_CARD_NUMBER")
+
+
+def _has_check_digit(digits: str) -> bool:
+    """Tell whether the digits pass Luhn's check, as the numbers of all cards do."""
+    doubled = (sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return (sum(map(int, digits[-1::-2])) + sum(doubled)) % 10 == 0
+
+
 def enter(session: Session, payment: Payment) -> None:
     """Write the money that came in to the ledger; it waits there until it is used."""
     payment.id = new_id()
@@ -109,7 +126,9 @@ def _chosen(
 ) -> list[Use]:
     if listed:
         return [_listed(item, f"{path}[{place}]") for place, item in enumerate(listed)]
-    if policy in (payment_pb2.ALLOCATION_POLICY_LISTED, payment_pb2.ALLOCATION_POLICY_NONE) or not payment.account_id:
+    if policy == payment_pb2.ALLOCATION_POLICY_LISTED:
+        raise invalid(path, "ALLOCATIONS_REQUIRED")
+    if policy == payment_pb2.ALLOCATION_POLICY_NONE or not payment.account_id:
         return []
     items = [
         OpenItem(share.id, share.service_date, share.open, share.encounter_id, share.charge.position)
