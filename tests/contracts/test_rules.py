@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor
 
-from praxis.billing.v1 import encounter_service_pb2
+from praxis.billing.v1 import encounter_pb2, encounter_service_pb2
 from praxis.type.v1 import type_pb2
 from praxis_chassis.contracts import refuse_violations
 from praxis_chassis.errors import DomainError
+from praxis_chassis.texts import Catalog
 from praxis_gateway import contracts
 
 ID = "019ad2b5-7c00-7000-8000-000000000001"
@@ -53,6 +55,27 @@ def test_a_text_of_the_wrong_form_is_told_by_example() -> None:
     assert refused(type_pb2.Money(currency_code="USD", amount="12.50")) == []
     wrong = type_pb2.Money(currency_code="US$", amount="12,50")
     assert refused(wrong) == [("currency_code", "STRING_PATTERN", "USD"), ("amount", "STRING_PATTERN", "12.50")]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason", "words"),
+    [
+        ("patient_id", "", "STRING_UUID_EMPTY", "This is missing. Take the id"),
+        ("patient_id", "Rosa", "STRING_UUID", "This is not an id."),
+        ("diagnoses", ["J069", "J069"], "REPEATED_UNIQUE", "The same entry is here twice."),
+        ("charges", [], "REPEATED_MIN_ITEMS", "Entries needed: 1 or more."),
+    ],
+)
+def test_what_is_missing_or_twice_is_told_in_words_for_people(field: str, value: Any, reason: str, words: str) -> None:
+    charge = encounter_pb2.Charge(catalog_item_id=ID)
+    good = {"patient_id": ID, "location_id": ID, "rendering_practitioner_id": ID, "service_date": "2026-03-01"}
+    asked = encounter_pb2.Encounter(**{**good, "charges": [charge], field: value})
+    with pytest.raises(DomainError) as refusal:
+        refuse_violations(asked)
+    [found] = [item for item in refusal.value.violations if item.path == field]
+    assert (found.reason, found.text) == (reason, "")
+    assert words in Catalog(None).render("en", found.reason, found.arguments)
+    assert words not in Catalog(None).render("es", found.reason, found.arguments)
 
 
 @pytest.mark.parametrize("reason", ["wrong patient", "A–B–C", "李小龍", "no1"])

@@ -173,6 +173,9 @@ def test_an_animal_is_insured_through_its_owner(house: House) -> None:
     animal = coverage_pb2.SUBSCRIBER_RELATIONSHIP_ANIMAL
     covered = house.cover(rex, subscriber_relationship=animal, subscriber_party_id=anna.id)
     assert covered.subscriber_party_id == anna.id
+    with pytest.raises(Refused) as refused:
+        house.cover(house.human("Miller", "Bo").patient, kind=coverage_pb2.COVERAGE_KIND_PET)
+    assert refused.value.violations[0][:2] == ("coverage.kind", "PET_COVERAGE_OF_PERSON")
 
 
 def canary(house: House) -> patient_pb2.Patient:

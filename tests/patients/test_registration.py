@@ -48,7 +48,7 @@ def test_an_animal_has_two_owners_60_40(house: House) -> None:
         house.animal("Max", (anna, 6000), (ben, 3999))
     field, reason, text = refused.value.violations[0]
     assert (field, reason) == ("patient.responsibilities", "SHARES_NOT_WHOLE")
-    assert "9999" in text
+    assert "but add to 9999 from the first day on." in text
 
 
 def test_an_animal_needs_somebody_who_answers(house: House) -> None:

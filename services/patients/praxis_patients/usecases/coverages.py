@@ -67,6 +67,8 @@ def _settle(session: Session, coverage: Coverage, patient: Patient) -> None:
     _check_dates(coverage, "coverage.to_date")
     _check_amounts(session, coverage)
     _check_cause(session, coverage)
+    if coverage.kind == coverage_pb2.COVERAGE_KIND_PET and patient.human is not None:
+        raise invalid("coverage.kind", "PET_COVERAGE_OF_PERSON")
     if coverage.subscriber_relationship == _SELF:
         if patient.party_id is None:
             raise invalid("coverage.subscriber_relationship", "SUBSCRIBER_SELF_NOT_POSSIBLE")

@@ -152,7 +152,7 @@ def _check_shares(patient: Patient, path: str) -> None:
         return
     if not patient.responsibilities:
         raise invalid(path, "RESPONSIBILITY_REQUIRED")
-    day = "-" if fault.day == date.min else fault.day.isoformat()
+    day = "the first day" if fault.day == date.min else fault.day.isoformat()
     if fault.scope:
         raise invalid(path, "SHARES_OF_GROUP_NOT_WHOLE", total=fault.total, date=day, group=fault.scope)
     raise invalid(path, "SHARES_NOT_WHOLE", total=fault.total, whole=shares.WHOLE, date=day)
