@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import grpc
+from tests.support.canary import BIRTH_DATE, FAMILY
 
 from praxis.billing.v1 import encounter_pb2, encounter_service_pb2
 from praxis.patients.v1 import patient_pb2, patient_service_pb2
@@ -59,9 +60,9 @@ class Producer:
 
     def rename(self, patient_id: str, number: int) -> Any:
         patient = patient_pb2.Patient(id=patient_id)
-        patient.human.name.family = f"Family{self.lane}x{number}"
+        patient.human.name.family = f"{FAMILY}{self.lane}x{number}"
         patient.human.name.given.append("Given")
-        patient.human.birth_date = "1970-01-01"
+        patient.human.birth_date = BIRTH_DATE
         request = patient_service_pb2.UpdatePatientRequest(patient=patient)
         request.update_mask.paths.append("human")
         return request

@@ -20,6 +20,7 @@ from tests.billing.practice import PRACTITIONER, TODAY, Practice
 from tests.faults.oracle import FLOWS, Findings, Oracle
 from tests.faults.producer import CHARGE_EVERY
 from tests.faults.world import World, in_process
+from tests.support.canary import BIRTH_DATE, FAMILY
 
 from praxis.patients.v1 import patient_pb2, patient_service_pb2
 from praxis_chassis.messaging import stream_name
@@ -109,9 +110,9 @@ class Run:
         """Change one patient from here."""
         with in_process(self.world, "patients") as owner:
             patient = patient_pb2.Patient(id=patient_id)
-            patient.human.name.family = "Renamed"
+            patient.human.name.family = f"{FAMILY}Renamed"
             patient.human.name.given.append("Given")
-            patient.human.birth_date = "1970-01-01"
+            patient.human.birth_date = BIRTH_DATE
             request = patient_service_pb2.UpdatePatientRequest(patient=patient)
             request.update_mask.paths.append("human")
             owner.tenant(self.tenant).call("UpdatePatient", request)
@@ -145,7 +146,7 @@ def set_up(world: World, requests: int, seed: int) -> Run:
         oracle = Oracle(world, tenant)
         oracle.before = {"billing": set(oracle.applied("billing"))}
         lanes = [
-            [_register(owner.tenant(tenant), f"Lane{lane}n{number}") for number in range(PATIENTS_PER_LANE)]
+            [_register(owner.tenant(tenant), f"{FAMILY}{lane}n{number}") for number in range(PATIENTS_PER_LANE)]
             for lane in range(LANES)
         ]
     assert wait_until(lambda: not oracle.behind(), 90)
@@ -156,7 +157,7 @@ def _register(tenant: Any, family: str) -> str:
     patient = patient_pb2.Patient()
     patient.human.name.family = family
     patient.human.name.given.append("Given")
-    patient.human.birth_date = "1970-01-01"
+    patient.human.birth_date = BIRTH_DATE
     answer = tenant.call("RegisterPatient", patient_service_pb2.RegisterPatientRequest(patient=patient))
     return str(answer.patient.id)
 

@@ -16,6 +16,7 @@ from support.event_flow import drain_rates, latencies, percentile
 from tests.faults.oracle import Findings
 from tests.faults.run import LANES, Run, set_up
 from tests.faults.world import World, opened
+from tests.support.canary import BIRTH_DATE, FAMILY, hits
 
 from praxis_chassis import clock
 from praxis_local.processes import wait_until
@@ -73,6 +74,9 @@ def test_poison_stops_its_own_patient_only_and_a_replay_equals_the_owner(world: 
         milliseconds = latencies(world.runtimes["patients"], world.runtimes["reporting"], run.tenant, of_others(sick))
         assert len(milliseconds) > 100
     buried = dead_letters(run)
+    told = world.told()
+    assert ("dead letters", str(run.tenant)) in hits([str(run.tenant)], told)
+    assert hits([FAMILY, BIRTH_DATE], told) == []
     assert f"{buried} events applied" in replayed(run)
     assert run.finish(60) == Findings(), run.logs()
 

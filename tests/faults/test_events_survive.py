@@ -9,9 +9,13 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import insert, text
+from tests.faults.desk import Desk
 from tests.faults.oracle import Findings
 from tests.faults.run import VICTIMS, copies, deliveries, kills_and_holds, recorded, refilled, set_up
 from tests.faults.world import World, opened
+from tests.support.canary import FAMILY, hits
+from tests.support.collector import collecting
+from tests.support.fault_proxy import FaultProxy
 
 from praxis_chassis import clock, tables
 from praxis_chassis.types import new_id
@@ -20,11 +24,13 @@ from praxis_local.processes import wait_until
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 
 SEED = 20261124
+# As many as the service has threads and connections.
+CALLERS = 16
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with opened(tmp_path_factory.mktemp("world")) as world:
+    with collecting() as collector, opened(tmp_path_factory.mktemp("world"), collector) as world:
         yield world
 
 
@@ -70,6 +76,25 @@ def test_a_wiped_and_a_rolled_back_stream_lose_nothing(world: World, tmp_path: P
     assert run.oracle.find() == Findings(), run.logs()
 
 
+def test_a_killed_service_answers_what_it_had_committed(world: World, long: bool) -> None:
+    """The service dies between commit and answer; the request, repeated under its key, gets the first one's answer."""
+    rounds, repeated = 63 if long else 3, 0
+    with FaultProxy(f"{world.postgres.sockets}/.s.PGSQL.5432") as line:
+        desk = Desk.open(world, line)
+        assert not desk.ask(FAMILY, str(new_id())).replayed
+        for number in range(rounds):
+            requests = [(f"{FAMILY}{number}n{caller}", str(new_id())) for caller in range(CALLERS)]
+            first = desk.kill_unanswered(*zip(*requests, strict=True))
+            for family, key in requests:
+                answer = desk.ask(family, key)
+                assert (answer.patient_id, answer.replayed) == (first[family], True)
+                repeated += 1
+        rows = world.rows("patients", "SELECT count(*) FROM patients WHERE tenant_id = %s", [desk.tenant])
+        world.victims.pop(desk.name).end()
+    print(f"{repeated} requests whose service was killed between commit and answer, {rows[0][0] - 1} effects")
+    assert rows == [(rounds * CALLERS + 1,)]
+
+
 def test_the_oracle_finds_what_is_wrong(world: World) -> None:
     """Each thing that the other tests rule out is found when it is there."""
     run = set_up(world, 0, SEED + 2)
@@ -84,6 +109,15 @@ def test_the_oracle_finds_what_is_wrong(world: World) -> None:
     assert found.lost == {lost.id}
     assert len(found.unknown) == 1
     assert found.differing == ["reporting's copies of patients"]
+
+
+def test_the_search_finds_a_word_that_is_told(world: World) -> None:
+    leak = world.platform.home / "leak.log"
+    leak.write_text(f"could not rename {FAMILY}1x1")
+    try:
+        assert hits([FAMILY], world.told()) == [("logs", FAMILY)]
+    finally:
+        leak.unlink()
 
 
 def _foreign(tenant: UUID) -> dict[str, object]:

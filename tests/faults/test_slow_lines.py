@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import pytest
 from tests.faults.house import ROUTES, House, targets, threads_of
-from tests.support.fault_proxy import FaultProxy
+from tests.support.fault_proxy import FaultProxy, through
 from tests.support.load import Load, failures, percentile, share_ok
 
 from praxis_local.processes import wait_until
@@ -48,12 +47,6 @@ def side(house: House) -> Iterator[Side]:
         ):
             processes = {"billing": house.listening(billing), GATEWAY: house.listening(gateway)}
             yield Side(house, f"http://{gateway}", service, database, processes)
-
-
-def through(url: str, proxy: FaultProxy) -> str:
-    """Return a database's address with its unix socket replaced by a proxy."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[0]}@{proxy.address}{parts.path}?sslmode=disable"
 
 
 FAULTS: dict[str, Callable[[FaultProxy], None]] = {

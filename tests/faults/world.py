@@ -8,15 +8,18 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from support.platform import Platform
 from support.servers import Servers
+from tests.support.canary import BIRTH_DATE, FAMILY, dead_letters, hits, texts_of
+from tests.support.collector import Collector
 
 from praxis_chassis.keys import make_keys_file
 from praxis_chassis.service import Runtime
@@ -25,7 +28,8 @@ from praxis_chassis.tokens import make_key_pair
 from praxis_local.nats import Nats
 from praxis_local.postgres import Postgres
 from praxis_local.processes import StartFailed, free_port, wait_until
-from praxis_local.provision import DATABASES, provision
+from praxis_local.provision import DATABASES, database_url, provision
+from praxis_local.topology import telemetry
 
 SERVICES = ("patients", "scheduling", "billing", "claims", "reporting")
 # Owners answer calls; the work processes relay what they own and apply what others tell.
@@ -77,6 +81,7 @@ class World:
     ports: dict[str, int]
     runtimes: dict[str, Runtime] = field(default_factory=dict)
     victims: dict[str, Victim] = field(default_factory=dict)
+    collector: Collector | None = None
 
     def start(self) -> None:
         for name, (service, command) in PROGRAMS.items():
@@ -92,7 +97,20 @@ class World:
         kind = self.runtimes[service].service.settings
         settings = self.platform.settings(kind, service, listen=listen)
         values = {f"PRAXIS_{key.upper()}": str(value) for key, value in vars(settings).items() if value != ""}
-        return {**values, "PYTHONPATH": os.pathsep.join(sys.path)}
+        exports = telemetry(self.collector.url) if self.collector else {}
+        return {**values, **exports, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def rows(self, database: str, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Read a database as its administrator, past the walls between practices."""
+        with psycopg.connect(database_url(self.postgres.admin_url, database)) as connection:
+            return connection.execute(query.encode(), values).fetchall()
+
+    def told(self) -> dict[str, set[bytes]]:
+        """Return the texts of all logs and dead letters, and of what was exported if somebody collects it."""
+        logs = b"\n".join(file.read_bytes() for file in sorted(self.platform.home.rglob("*.log")))
+        letters = "\n".join(dead_letters(self, databases=SERVICES)).encode()
+        exports = self.collector.told() if self.collector else {}
+        return {"logs": texts_of(logs), "dead letters": texts_of(letters), **exports}
 
     # ── what may happen to it ───────────────────────────────────────────────────────────────────────────
 
@@ -166,7 +184,7 @@ class World:
 
 
 @contextmanager
-def opened(home: Path) -> Iterator[World]:
+def opened(home: Path, collector: Collector | None = None) -> Iterator[World]:
     """Start everything; PostgreSQL keeps its promises here, because it will be killed."""
     make_keys_file(home / "keys.json")
     make_key_pair(home / "token.pem", home / "token.pub")
@@ -174,12 +192,15 @@ def opened(home: Path) -> Iterator[World]:
         urls = provision(postgres.admin_url, DATABASES, home / "roles.json")
         servers = Servers(postgres.admin_url, nats.url, (postgres, nats))
         ports = {name: free_port() for name in SERVICES}
-        world = World(Platform(home, urls, servers), postgres, nats, ports)
+        world = World(Platform(home, urls, servers), postgres, nats, ports, collector=collector)
         try:
             for name in SERVICES:
                 world.runtimes[name] = _migrated(world.platform, name, ports)
             world.start()
             yield world
+            told = world.told()
+            assert hits([FAMILY, BIRTH_DATE], told) == [], "after all faults, somebody's word is told"
+            assert {"logs"} <= {place for place, _ in hits(["serving"], told)}, "the search does not find what is there"
         finally:
             world.close()
 

@@ -1,4 +1,4 @@
-"""A TCP proxy with faults: it delays, falls silent or cuts, and heals again, on command."""
+"""A TCP proxy with faults: it delays, falls silent, keeps answers back or cuts, and heals again, on command."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 import time
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 CHUNK = 65536
 
@@ -19,6 +20,9 @@ class FaultProxy:
         self.target = target
         self.delay = 0.0
         self.silent = self.refusing = False
+        # Whoever sends these bytes is heard, but never answered again.
+        self.unanswered = b""
+        self._unanswered: set[socket.socket] = set()
         self.passed = 0
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
@@ -35,8 +39,8 @@ class FaultProxy:
 
     def heal(self) -> None:
         """Pass everything on at once; connections that were silent are cut, for what they missed is lost."""
-        self.delay, self.refusing = 0.0, False
-        if self.silent:
+        self.delay, self.refusing, self.unanswered = 0.0, False, b""
+        if self.silent or self._unanswered:
             self.silent = False
             self.cut()
 
@@ -44,7 +48,7 @@ class FaultProxy:
         """Close every connection, and with `refuse` every new one as well, until healed."""
         self.refusing = refuse
         with self._lock:
-            ends, self._open = self._open, set()
+            ends, self._open, self._unanswered = self._open, set(), set()
         for end in ends:
             _close(end)
 
@@ -85,13 +89,21 @@ class FaultProxy:
             while data := source.recv(CHUNK):
                 if self.delay:
                     time.sleep(self.delay / 2)
-                if not self.silent:
+                if self.unanswered and self.unanswered in data:
+                    self._unanswered.add(source)
+                if not self.silent and sink not in self._unanswered:
                     sink.sendall(data)
                     self.passed += len(data)
         for end in (source, sink):
             _close(end)
         with self._lock:
             self._open -= {source, sink}
+
+
+def through(url: str, proxy: FaultProxy) -> str:
+    """Return a database's address with its unix socket replaced by a proxy."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[0]}@{proxy.address}{parts.path}?sslmode=disable"
 
 
 def _connect(target: str) -> socket.socket:
