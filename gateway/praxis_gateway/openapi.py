@@ -18,6 +18,11 @@ _ABOUT = """The interface of Praxis, practice management for people and animals.
 Keys are snake_case; instants are RFC 3339 in UTC; civil dates are ISO; money is a decimal string with its currency;
 enums are lower-case words. Unknown fields in a request are refused; ignore unknown fields in a reply. Fields without a
 value are left out. Every refusal is an RFC 9457 problem document that says what to do.
+
+When many calls come at once, some are refused with 503 `OVERLOADED` before anything is done, so that the others are
+answered in time; 503 `UNAVAILABLE` says that a part does not answer, 429 that one login calls too often. Each names in
+`Retry-After` the seconds to wait: then send the same call again, spread by a little chance, and a call that changes
+something with the same `Idempotency-Key`, so that it happens once whatever became of the first try.
 """
 _REFUSALS = {
     400: "The request does not fit the contract; `errors` says where.",
@@ -32,7 +37,7 @@ _REFUSALS = {
     428: "The operation needs the version of the object in `If-Match`.",
     429: "Too many calls; wait as long as `Retry-After` says.",
     500: "Something went wrong inside.",
-    503: "A part of the system does not answer; try again.",
+    503: "Too many calls at once, or a part does not answer; wait as long as `Retry-After` says and send it again.",
     504: "The call took too long and was undone.",
 }
 _OWN_PROBLEMS = {
@@ -73,6 +78,10 @@ _PROBLEM: Schema = {
             },
         },
     },
+}
+_RETRY_AFTER: Schema = {
+    "description": "Seconds to wait before the call is sent again.",
+    "schema": {"type": "integer", "minimum": 1},
 }
 _SECURITY = {
     "bearer": {
@@ -231,4 +240,5 @@ def _responses(operation: Operation, schemas: Schemas) -> dict[str, Any]:
 
 def _problem_response(status: int) -> Schema:
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {"description": _REFUSALS[status], "content": content}
+    headers = {"headers": {"Retry-After": _RETRY_AFTER}} if status in {429, 503} else {}
+    return {"description": _REFUSALS[status], **headers, "content": content}
