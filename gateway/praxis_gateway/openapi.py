@@ -185,7 +185,10 @@ def _parameters(operation: Operation, schemas: Schemas) -> list[Schema]:
         text = "Key of your choice. A retry with the same key and body gets the first reply again, for seven days."
         found.append(_header("Idempotency-Key", text, {"pattern": "^[!-~]{1,200}$"}))
     if operation.etag_path and not operation.read_only:
-        found.append(_header("If-Match", "The `etag` that you have seen; refused with 412 when it is stale.", {}))
+        text = (
+            "The `etag` that you have seen; refused with 412 when stale, and with 428 when left out where money moves."
+        )
+        found.append(_header("If-Match", text, {}))
     return found
 
 

@@ -145,6 +145,8 @@ def test_a_preview_tells_the_same_and_leaves_nothing(desk: tuple[Practice, Any, 
     assert not practice.tenant.events(events_pb2.SeriesCreated)
     assert len(practice.tenant.events(events_pb2.AppointmentBooked)) == 1
     assert not practice.call("ListSeries", pb.ListSeriesRequest()).series
+    hopeless = plan(practice, kind, provider, rule(1), first=preview.occurrences[1].occurrence_date)
+    assert results(create(practice, hopeless, validate_only=True)) == ["conflict"], "a preview refuses nothing"
     real = create(practice, wanted, on_conflict=SKIP)
     assert [item.start_time for item in real.occurrences] == [item.start_time for item in preview.occurrences]
     listed = practice.call("ListSeries", pb.ListSeriesRequest(patient_id=wanted.patient_id)).series

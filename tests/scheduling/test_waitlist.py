@@ -370,6 +370,8 @@ def test_wrong_wishes_are_refused(waiting: Waiting) -> None:
          {"windows": [pb.WaitlistWindow(local_from="10:00", local_until="09:00")]}),
         ("waitlist_entry.windows[0].until_date",
          {"windows": [pb.WaitlistWindow(from_date="2026-05-02", until_date="2026-05-01")]}),
+        ("waitlist_entry.windows[0].until_date",
+         {"windows": [pb.WaitlistWindow(from_date="2020-12-01", until_date="2020-12-02")]}),
         ("waitlist_entry.priority", {"priority": 10}),
     ):  # fmt: skip
         with pytest.raises(Refused) as refused:

@@ -48,7 +48,7 @@ def book(session: Session, series: Series, request: pb.CreateSeriesRequest) -> O
     record(session, events_pb2.SeriesCreated, series)
     session.flush()
     occurrences = [book_date(session, series, day) for day in dates]
-    judge(occurrences, skip=request.on_conflict == pb.ON_CONFLICT_SKIP or request.validate_only)
+    judge(occurrences, request)
     return Outcome(series, occurrences)
 
 
@@ -105,8 +105,11 @@ def _occurrence(series: Series, day: date) -> Appointment:
     )
 
 
-def judge(occurrences: Sequence[series_pb2.Occurrence], *, skip: bool) -> None:
-    """Refuse when there are conflicts that the caller does not bear, or when nothing else is left."""
+def judge(
+    occurrences: Sequence[series_pb2.Occurrence], request: pb.CreateSeriesRequest | pb.ChangeSeriesRequest
+) -> None:
+    """Refuse when there are conflicts that the caller does not bear, or when nothing else is left; a preview lists all."""
     conflicts = sum(item.result == attempts.CONFLICT for item in occurrences)
-    if conflicts and (not skip or conflicts == len(occurrences)):
+    borne = request.on_conflict == pb.ON_CONFLICT_SKIP and conflicts < len(occurrences)
+    if conflicts and not (borne or request.validate_only):
         raise attempts.refusal_of(occurrences)

@@ -69,7 +69,7 @@ def change(session: Session, request: pb.ChangeSeriesRequest) -> Outcome:
     changed = _split(session, series, since)
     _write(session, changed, request, rule, first)
     occurrences = _carry_out(session, changed, layout, request)
-    judge(occurrences, skip=request.on_conflict == pb.ON_CONFLICT_SKIP or request.validate_only)
+    judge(occurrences, request)
     return Outcome(changed, occurrences)
 
 
@@ -108,7 +108,7 @@ def _change_one(session: Session, series: Series, target: Appointment, request: 
         raise invalid("rule", "NOT_FOR_ONE")
     day = read_date(request.first_date, "first_date") or target.local_date
     occurrence = _moved(session, Move(target, _stands_for(target), day), request)
-    judge([occurrence], skip=request.validate_only)
+    judge([occurrence], request)
     record(session, events_pb2.SeriesChanged, series)
     return Outcome(series, [occurrence])
 

@@ -44,6 +44,7 @@ def enter(session: Session, entry: WaitlistEntry) -> WaitlistEntry:
     entry.patient_id = directory.known_patient(session, entry.patient_id, hold=True).id
     entry.state = WAITING
     _check(session, entry)
+    _check_to_come(session, entry)
     record(session, events_pb2.WaitlistEntryCreated, entry)
     return entry
 
@@ -74,6 +75,14 @@ def _check(session: Session, entry: WaitlistEntry) -> None:
             raise invalid(f"{path}.local_until", "ENDS_BEFORE_START")
         if window.first and window.last and window.last < window.first:
             raise invalid(f"{path}.until_date", "ENDS_BEFORE_START")
+
+
+def _check_to_come(session: Session, entry: WaitlistEntry) -> None:
+    """Refuse a window of days that are all over."""
+    today = clock.today(session, directory.known_location(session, entry.location_id).time_zone)
+    for index, window in enumerate(windows_of(entry.windows)):
+        if window.last and window.last < today:
+            raise invalid(f"waitlist_entry.windows[{index}].until_date", "WINDOW_OVER")
 
 
 def _check_wanted(session: Session, entry: WaitlistEntry) -> None:
