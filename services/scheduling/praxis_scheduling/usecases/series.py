@@ -108,7 +108,7 @@ def _occurrence(series: Series, day: date) -> Appointment:
 def judge(
     occurrences: Sequence[series_pb2.Occurrence], request: pb.CreateSeriesRequest | pb.ChangeSeriesRequest
 ) -> None:
-    """Refuse when there are conflicts that the caller does not bear, or when nothing else is left; a preview lists all."""
+    """Refuse conflicts that the caller does not bear, or when nothing else is left; a preview refuses nothing."""
     conflicts = sum(item.result == attempts.CONFLICT for item in occurrences)
     borne = request.on_conflict == pb.ON_CONFLICT_SKIP and conflicts < len(occurrences)
     if conflicts and not (borne or request.validate_only):
