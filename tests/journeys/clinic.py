@@ -22,11 +22,14 @@ from praxis_local.demo.practices import PRACTICES
 
 Json = dict[str, Any]
 CODE = "abcdefghijklmnopqrstuvwxyz"
+# Every word that was coined so far: after all journeys, no log, trace, metric or dead letter may hold one.
+COINED: list[str] = []
 
 
 def coined(stem: str) -> str:
     """Return a name that occurs nowhere else, so that finding it anywhere proves a leak."""
-    return stem + "".join(CODE[randbelow(26)] for _ in range(8))
+    COINED.append(stem + "".join(CODE[randbelow(26)] for _ in range(8)))
+    return COINED[-1]
 
 
 def digits(count: int) -> str:

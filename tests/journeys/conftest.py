@@ -9,7 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from tests.journeys.clinic import Clinic, open_clinic
+from tests.journeys.clinic import COINED, Clinic, open_clinic
+from tests.journeys.told import told
+from tests.support.canary import hits
 from tests.support.collector import Collector, collecting
 from tests.support.mail_server import mail_server
 from tests.support.system import System, attached, existing_home, started
@@ -38,7 +40,9 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         environment = {**telemetry(collector.url), **sending, "PRAXIS_PUBLIC_URL": "https://front.example"}
         # Not below pytest's folder: each test run closes that to others, and PostgreSQL may run under another account.
         with started(Path(folder), environment=environment) as installed:
-            yield replace(installed, collector=collector)
+            system = replace(installed, collector=collector)
+            yield system
+            assert hits(COINED, told(system)) == [], "after all journeys, somebody's word is told"
 
 
 @pytest.fixture(scope="session")

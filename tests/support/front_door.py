@@ -111,19 +111,29 @@ class FrontDoor:
 
     def newcomer(self) -> tuple[UUID, Diary]:
         """Create a practice group and return its id, and its owner logged in."""
-        email, door = f"owner-{new_id()}@example.org", Diary(self.url)
-        owner = {"email": email, "display_name": "Robin", "password": PASSWORD}
-        tenant = {"name": "Elm Street", "kind": "mixed", "mode": "test"}
-        created = door.post("/v1/tenants", {"setup_token": self.setup_token(), "tenant": tenant, "owner": owner})
-        session = door.post("/v1/sessions", {"email": email, "password": PASSWORD})
-        diary = Diary(self.url, session["token"], email)
-        diary.exchanges.extend(door.exchanges)
-        door.close()
-        return UUID(created["tenant"]["id"]), diary
+        return newcomer(self.url, self.setup_token())
 
     def description(self) -> dict[str, Any]:
         """Return the OpenAPI description that the gateway serves."""
-        return dict(json.loads(httpx.get(f"{self.url}/v1/openapi.json").content))
+        return description(self.url)
+
+
+def newcomer(url: str, setup_token: str) -> tuple[UUID, Diary]:
+    """Create a practice group and return its id, and its owner logged in."""
+    email, door = f"owner-{new_id()}@example.org", Diary(url)
+    owner = {"email": email, "display_name": "Robin", "password": PASSWORD}
+    tenant = {"name": "Elm Street", "kind": "mixed", "mode": "test"}
+    created = door.post("/v1/tenants", {"setup_token": setup_token, "tenant": tenant, "owner": owner})
+    session = door.post("/v1/sessions", {"email": email, "password": PASSWORD})
+    diary = Diary(url, session["token"], email)
+    diary.exchanges.extend(door.exchanges)
+    door.close()
+    return UUID(created["tenant"]["id"]), diary
+
+
+def description(url: str) -> dict[str, Any]:
+    """Return the OpenAPI description that a gateway serves."""
+    return dict(json.loads(httpx.get(f"{url}/v1/openapi.json").content))
 
 
 class _Quiet(WSGIRequestHandler):
