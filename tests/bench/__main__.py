@@ -16,7 +16,7 @@ from typing import Any
 # Programs are started while gRPC's threads run; its fork handlers would stop calls that are under way.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-from tests.bench import calls, contests, figures, flow, generator, machine
+from tests.bench import calls, contests, figures, flow, generator, machine, searching
 from tests.bench.calls import Calls, Effort
 from tests.bench.figures import Figure, Void
 from tests.bench.flow import Flow
@@ -26,7 +26,7 @@ from tests.bench.stage import opened
 
 from praxis_local.processes import free_port
 
-FULL, QUICK = Effort(rounds=5, seconds=3.0), Effort(rounds=1, seconds=0.5)
+FULL, QUICK = Effort(rounds=5, seconds=3.0, patients=200_000), Effort(rounds=1, seconds=0.5, patients=2_000)
 CALLS: dict[int, Callable[[Calls], list[Figure]]] = {
     0: generator.limit,
     1: calls.get_patient,
@@ -36,6 +36,7 @@ CALLS: dict[int, Callable[[Calls], list[Figure]]] = {
     8: calls.telemetry,
     16: contests.replicas,
     17: contests.encryption,
+    9: searching.search_patients,  # the last, because it fills the practice
 }
 FLOWS: dict[int, Callable[[Flow], list[Figure]]] = {6: flow.visible, 7: flow.drained}
 MACHINES: dict[int, Callable[[Machine], list[Figure]]] = {14: machine.start, 15: machine.rest}

@@ -28,10 +28,11 @@ PLACES = {"PRAXIS_THREADS": "100"}
 
 @dataclass(frozen=True)
 class Effort:
-    """How long a bench takes: rounds, and seconds of each side of a round."""
+    """How long a bench takes: rounds, seconds of each side of a round, and patients who are searched."""
 
     rounds: int
     seconds: float
+    patients: int
 
 
 @dataclass

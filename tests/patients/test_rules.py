@@ -116,10 +116,21 @@ def test_telephone_numbers_become_e164(text: str, country: str, number: str | No
         ("12 Mar 1980", "US", date(1980, 3, 12)),
         ("March 12, 1980", "US", date(1980, 3, 12)),
         ("25/12/1980", "US", date(1980, 12, 25)),
+        ("03121980", "US", date(1980, 3, 12)),
+        ("12031980", "DE", date(1980, 3, 12)),
+        ("12-mar-1980", "US", date(1980, 3, 12)),
+        ("12th Sept 1980", "US", date(1980, 9, 12)),
+        ("12 de marzo de 1980", "US", date(1980, 3, 12)),
+        ("12 dic 1980", "MX", date(1980, 12, 12)),
     ],
 )
 def test_birth_dates_are_read_as_people_write_them(text: str, country: str, first: date) -> None:
     assert dates.readings(text, country, TODAY)[0] == first
+
+
+@pytest.mark.parametrize("text", ["mark 12 1980", "12 ma 1980", "30 feb 1980", "12 julia 1980", "13/13/1980"])
+def test_what_is_no_date_is_read_as_none(text: str) -> None:
+    assert [day for part in dates.spelled_dates(text) for day in dates.readings(part, "US", TODAY)] == []
 
 
 @given(st.dates(TODAY - timedelta(days=36_000), TODAY))

@@ -59,6 +59,18 @@ def page_of_rows(
     return rows[:size], _encode(rows[size - 1][-len(order) :], _shape(order, descending=False))
 
 
+def begun(order: Sequence[Key], request: PageRequest) -> tuple[int, list[Any] | None]:
+    """Return, for who cuts pages himself, how many rows a page has and the sort keys of the last row shown."""
+    size = min(request.page_size or DEFAULT_SIZE, LARGEST_SIZE)
+    shape = _shape(order, descending=False)
+    return size, _decode(request.page_token, shape, order) if request.page_token else None
+
+
+def token(order: Sequence[Key], last: Sequence[Any]) -> str:
+    """Return the token of the page after a row with these sort keys."""
+    return _encode(last, _shape(order, descending=False))
+
+
 def _cut(query: Select[T], order: Sequence[Key], request: PageRequest, descending: bool) -> tuple[Select[T], int]:
     """Return the query of one page and of one row more, which tells whether there is another."""
     size = min(request.page_size or DEFAULT_SIZE, LARGEST_SIZE)

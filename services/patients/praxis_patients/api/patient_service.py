@@ -9,8 +9,7 @@ from praxis.patients.v1 import patient_service_pb2 as pb
 from praxis_chassis import merging
 from praxis_chassis.rpc import Call, command, query
 from praxis_patients.store.mappings import PATIENT, PATIENT_READING
-from praxis_patients.store.models import Patient
-from praxis_patients.usecases import erasure, patients, responsibilities, states
+from praxis_patients.usecases import erasure, patients, responsibilities, search, states
 
 
 class PatientService:
@@ -27,10 +26,10 @@ class PatientService:
 
     @query
     def ListPatients(self, request: pb.ListPatientsRequest, call: Call) -> pb.ListPatientsResponse:
-        wanted = patients.found(call.session, request)
-        order = [Patient.sort_name, Patient.id]
-        found, token = PATIENT_READING.page(call.session, wanted, order=order, request=request)
-        return pb.ListPatientsResponse(patients=map(_shown, found), next_page_token=token)
+        page = search.listed(call.session, request)
+        return pb.ListPatientsResponse(
+            patients=map(_shown, page.patients), next_page_token=page.token, truncated=page.truncated
+        )
 
     @command
     def UpdatePatient(self, request: pb.UpdatePatientRequest, call: Call) -> patient_pb2.Patient:

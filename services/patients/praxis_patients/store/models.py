@@ -316,7 +316,8 @@ class PatientKey(Tenanted, Base):
     __tablename__ = "patient_keys"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "patient_id"], ["patients.tenant_id", "patients.id"]),
-        Index(None, "tenant_id", "patient_id"),
+        # All that is asked about one patient stands in this index.
+        Index(None, "tenant_id", "patient_id", "purpose", "value"),
     )
 
     purpose: Mapped[str] = mapped_column(primary_key=True)

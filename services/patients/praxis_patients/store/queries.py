@@ -13,14 +13,13 @@ from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import patient_pb2
 from praxis_chassis.merging import all_within
-from praxis_patients.rules.search import Key, Purpose, Term, prefix_end
+from praxis_patients.rules.search import Purpose
 from praxis_patients.store.causes import RelatedCause
 from praxis_patients.store.merges import PatientMerge
 from praxis_patients.store.models import (
     Coverage,
     Location,
     Party,
-    PartyKey,
     Patient,
     PatientKey,
     PatientReference,
@@ -40,24 +39,6 @@ def first_time_zone(session: Session) -> str:
     """Return the zone of the oldest location, whose day counts where none is named; UTC before there is one."""
     oldest = select(Location.time_zone).order_by(Location.create_time, Location.id).limit(1)
     return session.scalars(oldest).first() or "UTC"
-
-
-def _holds(key: Key, table: type[PatientKey] | type[PartyKey]) -> ColumnElement[bool]:
-    if not key.prefix:
-        return and_(table.purpose == key.purpose.value, table.value == key.value)
-    between = and_(table.value >= key.value, table.value < prefix_end(key.value))
-    return and_(table.purpose == key.purpose.value, between)
-
-
-def patients_with(term: Term) -> ColumnElement[bool]:
-    """Return the condition that a patient has one of the keys of a term."""
-    found = select(PatientKey.patient_id).where(or_(*(_holds(key, PatientKey) for key in term)))
-    return Patient.id.in_(found)
-
-
-def parties_with(term: Term) -> ColumnElement[bool]:
-    found = select(PartyKey.party_id).where(or_(*(_holds(key, PartyKey) for key in term)))
-    return Party.id.in_(found)
 
 
 def answered_by(party_id: UUID) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from praxis.type.v1 import type_pb2
 from praxis_chassis.sealing import blind_index
 from praxis_patients.rules import matching, names, phones
-from praxis_patients.rules.search import Purpose, Term
+from praxis_patients.rules.search import Key, Purpose, Term
 from praxis_patients.store import queries
 from praxis_patients.store.models import Party, PartyKey, Patient, PatientKey
 
@@ -31,8 +31,10 @@ def index_patient(session: Session, patient: Patient) -> None:
 
 def _keys_of(patient: Patient) -> Pairs:
     owners = [row.party for row in patient.responsibilities if row.party_id != patient.party_id]
-    wanted = _of_names(_names_of(patient), Purpose.NAME) | _numbers_of(patient)
+    wanted = _of_names(_names_of(patient), Purpose.NAME)
     wanted |= _of_names((owner.display_name for owner in owners), Purpose.OWNER)
+    wanted |= {(Purpose.WITHIN.value, ending) for _, word in wanted for ending in names.endings(word)}
+    wanted |= _numbers_of(patient)
     for telecoms in (_telecoms_of(patient), *(owner.telecoms for owner in owners if patient.human is None)):
         wanted |= _of_telecoms(telecoms)
     return wanted | {(Purpose.BLOCK.value, block) for block in matching.blocking_keys(record_of(patient))}
@@ -59,15 +61,13 @@ def forget_party(session: Session, party: Party) -> None:
 
 def sealed_terms(session: Session, terms: Iterable[Term]) -> list[Term]:
     """Turn government numbers in a query into their blind indexes, because nothing else of them is stored."""
-    return [
-        tuple(
-            replace(key, value=blind_index(session, GOVERNMENT_ID, key.value))
-            if key.purpose is Purpose.GOVERNMENT_ID
-            else key
-            for key in term
-        )
-        for term in terms
-    ]
+    return [replace(term, keys=tuple(_sealed(session, key) for key in term.keys)) for term in terms]
+
+
+def _sealed(session: Session, key: Key) -> Key:
+    if key.purpose is not Purpose.GOVERNMENT_ID:
+        return key
+    return replace(key, values=tuple(blind_index(session, GOVERNMENT_ID, value) for value in key.values))
 
 
 def record_of(patient: Patient) -> matching.Record:

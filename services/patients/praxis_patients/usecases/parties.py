@@ -16,7 +16,7 @@ from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
 from praxis_chassis.types import new_id
 from praxis_patients.rules import names, search
-from praxis_patients.store import queries
+from praxis_patients.store import finding, queries
 from praxis_patients.store.mappings import PARTY
 from praxis_patients.store.models import Party, Patient
 from praxis_patients.usecases import contacts, keys
@@ -123,7 +123,7 @@ def _settle(session: Session, party: Party) -> None:
 def found(session: Session, query: str) -> Select[Any]:
     """Return the parties whose name or telephone number the query begins."""
     terms = search.terms(query, contacts.search_country(session), contacts.today(session))
-    conditions = [queries.parties_with(term) for term in terms]
+    conditions = [finding.parties_with(term) for term in terms]
     if query.strip() and not terms:
         conditions.append(false())  # signs alone name nobody, and not everybody
     return select(Party).where(Party.state != party_pb2.PARTY_STATE_ERASED, *conditions)

@@ -1,26 +1,21 @@
-"""Registers patients, changes their records and finds them."""
+"""Registers patients and changes their records."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Select, false, select
 from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import errors_pb2, patient_pb2
 from praxis.patients.v1 import events_pb2 as happened
 from praxis.patients.v1 import patient_service_pb2 as pb
-from praxis_chassis.context import context_of
-from praxis_chassis.database import uuid_of
-from praxis_chassis.errors import DomainError, invalid
+from praxis_chassis.errors import DomainError
 from praxis_chassis.events import record
 from praxis_chassis.numbers import next_number
 from praxis_chassis.types import new_id
-from praxis_patients.rules import matching, search
+from praxis_patients.rules import matching
 from praxis_patients.store import queries
 from praxis_patients.store.mappings import PATIENT
 from praxis_patients.store.models import Patient
-from praxis_patients.usecases import contacts, custom_fields, keys, measurements, parties, profiles, responsibilities
+from praxis_patients.usecases import custom_fields, keys, measurements, parties, profiles, responsibilities
 from praxis_patients.usecases.states import open_patient
 
 _FIRST_CHART_NUMBER = 1001
@@ -67,30 +62,6 @@ def update(session: Session, request: pb.UpdatePatientRequest) -> patient_pb2.Pa
     changed = PATIENT.message(patient)
     changed.warnings.extend([*warnings, *profiles.shared_chips(session, patient)])
     return changed
-
-
-def found(session: Session, request: pb.ListPatientsRequest) -> Select[Any]:
-    """Return the patients that meet all of a query's terms and filters."""
-    terms = search.terms(request.query, contacts.search_country(session), contacts.today(session))
-    conditions = [queries.patients_with(term) for term in keys.sealed_terms(session, terms)]
-    if request.query.strip() and not terms:
-        conditions.append(false())  # signs alone name nobody, and not everybody
-    states = request.states or None
-    conditions.append(Patient.state.in_(states) if states else Patient.state.not_in(queries.HIDDEN))
-    own = context_of(session).compartment
-    if own is not None:
-        conditions.append(Patient.id.in_(own.patient_ids))
-    if request.party_id:
-        conditions.append(queries.answered_by(uuid_of(request.party_id, "party_id")))
-    if request.external_system or request.external_value:
-        conditions.append(queries.referenced(_system(request), request.external_value))
-    return select(Patient).where(*conditions)
-
-
-def _system(request: pb.ListPatientsRequest) -> str:
-    if not request.external_system:
-        raise invalid("external_system", "EXTERNAL_SYSTEM_REQUIRED")
-    return request.external_system
 
 
 def _refuse_fixed(patient: Patient, said: patient_pb2.Patient, paths: list[str]) -> None:
