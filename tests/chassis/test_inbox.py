@@ -89,6 +89,35 @@ def test_a_collision_is_tried_again_and_not_counted(scheduling: ServiceUnderTest
     assert tenant.dead_letters() == 0
 
 
+def test_one_that_fails_leaves_the_others_of_its_run_applied(scheduling: ServiceUnderTest) -> None:
+    tenant, patients = scheduling.tenant(), [new_id() for _ in range(4)]
+    run = [envelope(tenant.id, patient, version, f"Name {version}") for version in (1, 2) for patient in patients]
+    with failing(scheduling, patients[1], patients[3]):
+        verdicts = inbox.apply_together(scheduling.runtime, scheduling.service.reaction_table, run)
+    sick = {patients[1], patients[3]}
+    first, second = Verdict.RETRY, Verdict.WAIT
+    expected = [(first if each.version == 1 else second) if each.aggregate_id in sick else Verdict.DONE for each in run]
+    assert verdicts == expected
+    assert [copied(tenant, str(patient)) for patient in patients] == ["Name 2", "", "Name 2", ""]
+    with tenant.session() as session:
+        assert sorted(session.scalars(select(tables.failures.c.attempts))) == [1, 1]
+
+
+def test_an_event_that_comes_twice_in_a_run_is_applied_once(
+    scheduling: ServiceUnderTest, caplog: pytest.LogCaptureFixture
+) -> None:
+    tenant, patient = scheduling.tenant(), new_id()
+    first, second = (envelope(tenant.id, patient, version, f"Name {version}") for version in (1, 2))
+    table = scheduling.service.reaction_table
+    with caplog.at_level("ERROR"):
+        for run in ([first, first, second, first], [second, first]):
+            assert set(inbox.apply_together(scheduling.runtime, table, run)) == {Verdict.DONE}
+    assert not caplog.records
+    assert copied(tenant, str(patient)) == "Name 2"
+    with tenant.session() as session:
+        assert set(session.scalars(select(tables.inbox.c.event_id))) == {first.event_id, second.event_id}
+
+
 def test_replay_stops_at_a_gap(scheduling: ServiceUnderTest) -> None:
     tenant, patient = scheduling.tenant(), new_id()
     bury(scheduling, tenant, patient, 4)

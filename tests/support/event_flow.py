@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
+import nats
+import psycopg
 from sqlalchemy import select
 
 from praxis_chassis import tables
 from praxis_chassis.context import system_context
 from praxis_chassis.service import Runtime
+from praxis_chassis.types import new_id
+
+INBOX = (
+    "INSERT INTO inbox (tenant_id, event_id, type, received_at)"
+    " VALUES (%s, %s, 'praxis.patients.v1.LocationCreated', now())"
+)
+PLACE = (
+    "INSERT INTO locations (tenant_id, location_id, name, time_zone) VALUES (%s, %s, 'Place', 'UTC')"
+    " ON CONFLICT (tenant_id, location_id) DO UPDATE SET name = excluded.name, time_zone = excluded.time_zone"
+)
+TOGETHER = 100
 
 
 def latencies(owner: Runtime, consumer: Runtime, tenant: UUID, wanted: Callable[[Any], bool]) -> list[float]:
@@ -42,6 +57,44 @@ def drain_rates(owner: Runtime, consumer: Runtime, tenant: UUID, since: Any) -> 
 def rate(moments: Sequence[Any]) -> float:
     """Return how many events a second went by, from the first moment to the last."""
     return (len(moments) - 1) / (max(moments) - min(moments)).total_seconds()
+
+
+def raw_publish_rate(url: str, bodies: Sequence[bytes]) -> float:
+    """Return how many bodies a second a stream of their own takes from one who waits for no single one."""
+
+    async def publish() -> float:
+        client = await nats.connect(url)
+        stream = client.jetstream(publish_async_max_pending=256)
+        await stream.add_stream(name="RAW", subjects=["raw.>"])
+        began = time.perf_counter()
+        acknowledged = [await stream.publish_async("raw.body", body, wait_stall=30) for body in bodies]
+        await asyncio.gather(*acknowledged)
+        took = time.perf_counter() - began
+        await stream.delete_stream("RAW")
+        await client.close()
+        return len(bodies) / took
+
+    return asyncio.run(publish())
+
+
+def raw_insert_rate(url: str, count: int) -> float:
+    """Return how many times a second reporting's database takes the rows of a projection, a hundred in a transaction.
+
+    The rows are taken away again.
+    """
+    tenant = new_id()
+    with psycopg.connect(url) as connection:
+        began = time.perf_counter()
+        for first in range(0, count, TOGETHER):
+            rows = [(tenant, new_id()) for _ in range(first, min(first + TOGETHER, count))]
+            with connection.cursor() as cursor:
+                cursor.executemany(INBOX, rows)
+                cursor.executemany(PLACE, rows)
+            connection.commit()
+        took = time.perf_counter() - began
+        for table in ("inbox", "locations"):
+            connection.execute(f"DELETE FROM {table} WHERE tenant_id = %s".encode(), (tenant,))
+    return count / took
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

@@ -17,7 +17,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from praxis_chassis import clock, epochs, events, metrics, tables, telemetry
+from praxis_chassis import clock, epochs, events, metrics, progress, tables, telemetry
 from praxis_chassis.context import Actor, Context, context_of
 from praxis_chassis.database import collided
 from praxis_chassis.events import Envelope, Reactions
@@ -52,16 +52,33 @@ def context_for(runtime: Any, envelope: Envelope) -> Context:
 
 
 def apply_together(runtime: Any, reactions: Reactions, envelopes: Sequence[Envelope]) -> list[Verdict]:
-    """Apply events of one tenant in one transaction; when one of them fails, each is applied on its own instead."""
-    try:
-        with runtime.database.transaction(context_for(runtime, envelopes[0])) as session:
-            known = _applied_before(session, envelopes)
-            return [
-                Verdict.DONE if envelope.event_id in known else _apply_next(session, runtime, reactions, envelope)
-                for envelope in envelopes
-            ]
-    except Exception:  # noqa: BLE001 - whoever failed is found and counted one by one
-        return [apply(runtime, reactions, envelope) for envelope in envelopes]
+    """Apply events of one tenant, as many as possible in one transaction; one that fails is applied on its own."""
+    answers: list[Verdict] = []
+    end = len(envelopes)
+    while run := envelopes[len(answers) : end]:
+        found: list[Verdict] = []
+        try:
+            _apply_run(runtime, reactions, run, found)
+        except Exception:  # noqa: BLE001 - whoever failed is counted when it is applied on its own
+            if 0 < len(found) < len(run):
+                end = len(answers) + len(found)  # what came before it, once more, and then it alone
+                continue
+            found = [apply(runtime, reactions, envelope) for envelope in (run if found else run[:1])]
+        answers += found
+        end = len(envelopes)
+    return answers
+
+
+def _apply_run(runtime: Any, reactions: Reactions, run: Sequence[Envelope], found: list[Verdict]) -> None:
+    """Apply events in one transaction; `found` tells how far it came when one of them fails."""
+    with runtime.database.transaction(context_for(runtime, run[0])) as session:
+        known = _applied_before(session, run)
+        fresh = [envelope for envelope in run if envelope.event_id not in known]
+        progress.of(session).lock(session, fresh)
+        for envelope in run:
+            done = envelope.event_id in known
+            found.append(Verdict.DONE if done else _apply_next(session, runtime, reactions, envelope))
+        progress.of(session).write(session)
 
 
 def _applied_before(session: Session, envelopes: Sequence[Envelope]) -> set[UUID]:
@@ -81,7 +98,9 @@ def apply(runtime: Any, reactions: Reactions, envelope: Envelope) -> Verdict:
     for attempt in range(1, TRIES + 1):
         try:
             with runtime.database.transaction(context_for(runtime, envelope)) as session:
-                return _apply_next(session, runtime, reactions, envelope)
+                verdict = _apply_next(session, runtime, reactions, envelope)
+                progress.of(session).write(session)
+                return verdict
         except Exception as failure:  # noqa: BLE001 - whatever a reaction raises must not stop the other events
             if not collided(failure):
                 return _count_failure(runtime, envelope, failure)
@@ -110,15 +129,15 @@ def _apply_next(session: Session, runtime: Any, reactions: Reactions, envelope: 
 
 def apply_in(session: Session, reactions: Reactions, envelope: Envelope) -> Verdict:
     """Apply one event in the session's transaction, unless it came before, is out of turn, or must be parked."""
-    row = _state_of(session, envelope)
-    if (envelope.epoch, envelope.version) <= (row.epoch, row.version):
+    known = progress.of(session).state(session, envelope)
+    if (envelope.epoch, envelope.version) <= (known.epoch, known.version):
         return _seen_before(session, envelope)
-    if row.blocked:
+    if known.blocked:
         if events.erases(envelope.type):  # nobody's erasure waits for a replay; in its turn it is applied once more
             reactions.run(session, envelope)
         _bury(session, envelope, parked=True, attempts=0, failure="an earlier event of this aggregate failed")
         return Verdict.DONE
-    if not epochs.in_turn(session, envelope, row):
+    if not epochs.in_turn(session, envelope, known):
         return Verdict.WAIT
     _run(session, reactions, envelope)
     return Verdict.DONE
@@ -126,28 +145,13 @@ def apply_in(session: Session, reactions: Reactions, envelope: Envelope) -> Verd
 
 def _run(session: Session, reactions: Reactions, envelope: Envelope) -> None:
     if envelope.type == epochs.RAISED:
+        progress.of(session).write(session)
         epochs.compare(session, envelope)
+        progress.of(session).forget()
     elif envelope.payload:
         reactions.run(session, envelope)
     session.flush()
-    session.execute(
-        insert(tables.inbox).values(
-            tenant_id=envelope.tenant_id, event_id=envelope.event_id, type=envelope.type, received_at=clock.wall()
-        )
-    )
-    _advance(session, envelope)
-
-
-def _state_of(session: Session, envelope: Envelope) -> Any:
-    table = tables.consumed
-    query = select(table.c.epoch, table.c.version, table.c.blocked)
-    lookup = query.where(*_same_aggregate(table, envelope)).with_for_update()
-    row = session.execute(lookup).one_or_none()
-    if row is None:
-        first = insert(table).values(**_identity(envelope), epoch=0, version=0)
-        session.execute(first.on_conflict_do_nothing())
-        row = session.execute(lookup).one()
-    return row
+    progress.of(session).advance(session, envelope)
 
 
 def _same_aggregate(table: Any, envelope: Envelope) -> tuple[Any, ...]:
@@ -167,14 +171,9 @@ def _identity(envelope: Envelope) -> dict[str, Any]:
     }
 
 
-def _advance(session: Session, envelope: Envelope) -> None:
-    table = tables.consumed
-    session.execute(
-        update(table).where(*_same_aggregate(table, envelope)).values(epoch=envelope.epoch, version=envelope.version)
-    )
-
-
 def _seen_before(session: Session, envelope: Envelope) -> Verdict:
+    if progress.of(session).has_applied(envelope):
+        return Verdict.DONE
     known = session.execute(select(tables.inbox.c.event_id).where(tables.inbox.c.event_id == envelope.event_id))
     buried = session.execute(
         select(tables.dead_letters.c.event_id).where(tables.dead_letters.c.event_id == envelope.event_id)
@@ -198,7 +197,7 @@ def _count_failure(runtime: Any, envelope: Envelope, failure: Exception) -> Verd
         log.warning("event failed", extra=facts, exc_info=runtime.verbose)
         if attempts < ATTEMPTS:
             return Verdict.RETRY
-        _state_of(session, envelope)
+        progress.of(session).state(session, envelope)
         _bury(session, envelope, parked=False, attempts=attempts, failure=kind)
         _block(session, envelope, blocked=True)
     return Verdict.DONE
@@ -268,11 +267,12 @@ def _replay(
 
 def _dig_up(session: Session, reactions: Reactions, envelope: Envelope) -> bool:
     """Apply a dead letter and throw it away; not one before which another version is missing."""
-    row, letters = _state_of(session, envelope), tables.dead_letters
-    if (envelope.epoch, envelope.version) > (row.epoch, row.version):
-        if not epochs.in_turn(session, envelope, row):
+    known, letters = progress.of(session).state(session, envelope), tables.dead_letters
+    if (envelope.epoch, envelope.version) > (known.epoch, known.version):
+        if not epochs.in_turn(session, envelope, known):
             return False
         _run(session, reactions, envelope)
+        progress.of(session).write(session)
     session.execute(delete(letters).where(letters.c.event_id == envelope.event_id))
     if not session.execute(select(letters.c.event_id).where(*_same_aggregate(letters, envelope)).limit(1)).first():
         _block(session, envelope, blocked=False)

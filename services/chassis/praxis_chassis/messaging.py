@@ -12,7 +12,6 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -311,12 +310,14 @@ class Consumer:
     def _apply_all(self, messages: Sequence[Msg]) -> list[float | None]:
         """Return for each message after how many seconds it is to come again, if at all.
 
-        Runs of one tenant share a transaction.
+        The events of one tenant share a transaction; between tenants there is no order.
         """
-        readable = [(index, found) for index, message in enumerate(messages) if (found := self._read(message))]
+        tenants: dict[UUID, list[tuple[int, Envelope]]] = defaultdict(list)
+        for index, message in enumerate(messages):
+            if found := self._read(message):
+                tenants[found.tenant_id].append((index, found))
         delays: list[float | None] = [None] * len(messages)
-        for _, run in groupby(readable, key=lambda pair: pair[1].tenant_id):
-            pairs = list(run)
+        for pairs in tenants.values():
             answers = inbox.apply_together(self.runtime, self.reactions, [envelope for _, envelope in pairs])
             for (index, envelope), verdict in zip(pairs, answers, strict=True):
                 self.gaps.note(envelope, verdict)

@@ -55,11 +55,12 @@ def _read(runtime: Any, position: int, asked: pb.ReadEventsRequest) -> list[pb.R
     if asked.aggregate_id:
         query = query.where(table.c.aggregate_id == UUID(asked.aggregate_id))
     with runtime.relay_database.engine.begin() as connection:
-        return [_message(connection, runtime, row) for row in connection.execute(query).mappings()]
+        rows = connection.execute(query).mappings().all()
+        bodies = subjects.bodies_of(connection, runtime.keys, rows)
+        return [_message(row, payload) for row, (payload, _) in zip(rows, bodies, strict=True)]
 
 
-def _message(connection: Any, runtime: Any, row: Any) -> pb.ReadEventsResponse:
-    payload, _ = subjects.body_of(connection, runtime.keys, row)
+def _message(row: Any, payload: bytes) -> pb.ReadEventsResponse:
     return pb.ReadEventsResponse(
         position=row["position"],
         event_id=str(row["id"]),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, case, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 
 from praxis_chassis import clock, subjects, tables
 from praxis_chassis.service import Runtime
@@ -22,6 +23,21 @@ SWEEP_SECONDS = 30.0
 LATE_POSITIONS = 2000
 # What is older than this has left the stream by itself, so that a stream without it has lost nothing.
 STREAM_DAYS = 14
+TAKE = text(
+    "INSERT INTO tenant_sequences AS known (tenant_id, last)"
+    " SELECT * FROM unnest(CAST(:tenants AS uuid[]), CAST(:counts AS bigint[]))"
+    " ON CONFLICT (tenant_id) DO UPDATE SET last = known.last + excluded.last RETURNING tenant_id, last"
+)
+NUMBER = text(
+    "UPDATE events SET tenant_sequence = given.number"
+    " FROM unnest(CAST(:tenants AS uuid[]), CAST(:ids AS uuid[]), CAST(:numbers AS bigint[]))"
+    " AS given(tenant_id, id, number) WHERE events.tenant_id = given.tenant_id AND events.id = given.id"
+)
+MARK = text(
+    "UPDATE events SET published_at = :at, stream_seq = kept.sequence"
+    " FROM unnest(CAST(:tenants AS uuid[]), CAST(:ids AS uuid[]), CAST(:sequences AS bigint[]))"
+    " AS kept(tenant_id, id, sequence) WHERE events.tenant_id = kept.tenant_id AND events.id = kept.id"
+)
 log = logging.getLogger(__name__)
 
 
@@ -116,27 +132,20 @@ class Outbox:
         with self.leader.begin():
             rows = [dict(row) for row in self.leader.execute(query).mappings()]
             self._number(self.leader, [row for row in rows if row["tenant_sequence"] is None])
-            return [self._pending(self.leader, row) for row in rows]
+            bodies = subjects.bodies_of(self.leader, self.runtime.keys, rows)
+            return [self._pending(row, *body) for row, body in zip(rows, bodies, strict=True)]
 
     def _number(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-        counters = tables.tenant_sequences
-        for tenant in {row["tenant_id"] for row in rows}:
-            mine = [row for row in rows if row["tenant_id"] == tenant]
-            add = insert(counters).values(tenant_id=tenant, last=len(mine))
-            taken = add.on_conflict_do_update(
-                index_elements=[counters.c.tenant_id], set_={"last": counters.c.last + len(mine)}
-            ).returning(counters.c.last)
-            first = connection.execute(taken).scalar_one() - len(mine) + 1
-            for number, row in enumerate(mine, first):
-                row["tenant_sequence"] = number
-        if rows:
-            connection.execute(
-                text("UPDATE events SET tenant_sequence = :number WHERE tenant_id = :tenant AND id = :event"),
-                [{"number": row["tenant_sequence"], "tenant": row["tenant_id"], "event": row["id"]} for row in rows],
-            )
+        if not rows:
+            return
+        counts = Counter(row["tenant_id"] for row in rows)
+        taken = connection.execute(TAKE, {"tenants": list(counts), "counts": list(counts.values())})
+        following = {tenant: count(last - counts[tenant] + 1) for tenant, last in taken}
+        for row in rows:
+            row["tenant_sequence"] = next(following[row["tenant_id"]])
+        connection.execute(NUMBER, _columns(rows) | {"numbers": [row["tenant_sequence"] for row in rows]})
 
-    def _pending(self, connection: Connection, row: dict[str, Any]) -> Pending:
-        payload, erased = subjects.body_of(connection, self.runtime.keys, row)
+    def _pending(self, row: dict[str, Any], payload: bytes, erased: bool) -> Pending:
         names = (
             "tenant_id", "position", "tenant_sequence", "subject", "type", "aggregate", "aggregate_id", "epoch",
             "version", "actor", "origin", "correlation_id", "causation_id", "traceparent", "occurred_at",
@@ -148,17 +157,12 @@ class Outbox:
         """Mark what the stream acknowledged, in the order of its answers; when it went back, publish its tail again."""
         if not published or self.leader is None:
             return
-        statement = text(
-            "UPDATE events SET published_at = :at, stream_seq = :sequence WHERE tenant_id = :tenant AND id = :event"
-        )
         with self.leader.begin():
             if self._went_back(self.leader, published):
                 return  # what was acknowledged before the stream went back may be lost too: all of it goes again
-            rows = [
-                {"at": clock.wall(), "sequence": sequence, "tenant": event.tenant_id, "event": event.event_id}
-                for event, sequence, _ in published
-            ]
-            self.leader.execute(statement, rows)
+            rows = [{"tenant_id": event.tenant_id, "id": event.event_id} for event, _, _ in published]
+            sequences = [sequence for _, sequence, _ in published]
+            self.leader.execute(MARK, _columns(rows) | {"at": clock.wall(), "sequences": sequences})
         self.low = max(self.low, max(event.position for event, _, _ in published) - LATE_POSITIONS)
 
     def _went_back(self, connection: Connection, published: Sequence[tuple[Pending, int, bool]]) -> bool:
@@ -219,6 +223,10 @@ class Outbox:
         with self.leader.begin():
             self.leader.execute(update(table).where(table.c.id.in_(event_ids)).values(values))
         self.low = 0
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {"tenants": [row["tenant_id"] for row in rows], "ids": [row["id"] for row in rows]}
 
 
 def _oldest() -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import Any
 from uuid import UUID
@@ -33,8 +33,9 @@ def rebuild(runtime: Runtime) -> int:
     _empty(runtime)
     applied = 0
     for source, aggregates in sorted(runtime.service.reaction_table.aggregates.items()):
-        for message in clients.read_events(runtime, source, aggregates=sorted(aggregates)):
-            applied += _apply(runtime, envelope_of(source, message))
+        messages = clients.read_events(runtime, source, aggregates=sorted(aggregates))
+        for run in _runs(envelope_of(source, message) for message in messages):
+            applied += _apply(runtime, run)
     log.info("rebuilt", extra={"count": applied})
     return applied
 
@@ -67,11 +68,17 @@ def fill_up(runtime: Runtime, waiting: Envelope) -> int:
 def _offer_all(runtime: Runtime, envelopes: Iterable[Envelope]) -> int:
     """Apply the events that did not come before; one look tells it of a whole run."""
     count = 0
+    for run in _runs(envelopes):
+        known = inbox.known(runtime, run)
+        count += sum(_offer(runtime, envelope) for envelope in run if envelope.event_id not in known)
+    return count
+
+
+def _runs(envelopes: Iterable[Envelope]) -> Iterator[list[Envelope]]:
+    """Return the events of one tenant that follow each other, not too many at once."""
     for _, found in groupby(envelopes, key=lambda envelope: envelope.tenant_id):
         while run := list(islice(found, RUN)):
-            known = inbox.known(runtime, run)
-            count += sum(_offer(runtime, envelope) for envelope in run if envelope.event_id not in known)
-    return count
+            yield run
 
 
 def _offer(runtime: Runtime, envelope: Envelope) -> bool:
@@ -90,10 +97,14 @@ def _empty(runtime: Runtime) -> None:
     engine.dispose()
 
 
-def _apply(runtime: Runtime, envelope: Envelope) -> int:
-    while inbox.apply(runtime, runtime.service.reaction_table, envelope) is not Verdict.DONE:
+def _apply(runtime: Runtime, run: Sequence[Envelope]) -> int:
+    waiting = list(run)
+    while True:
+        answers = inbox.apply_together(runtime, runtime.service.reaction_table, waiting)
+        waiting = [each for each, verdict in zip(waiting, answers, strict=True) if verdict is not Verdict.DONE]
+        if not waiting:
+            return len(run)
         time.sleep(0.05)
-    return 1
 
 
 def envelope_of(source: str, message: Any) -> Envelope:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from google.protobuf.message import DecodeError
-from sqlalchemy import Connection, any_, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, any_, bindparam, delete, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,11 @@ PURPOSE = "subject-keys"
 KEY = Prepared(
     select(tables.subject_keys.c.sealed_key).where(tables.subject_keys.c.subject_id == bindparam("subject")),
     "SELECT subject_keys",
+)
+KEYS = text(
+    "SELECT tenant_id, subject_id, sealed_key FROM subject_keys"
+    " WHERE sealed_key IS NOT NULL AND (tenant_id, subject_id) IN"
+    " (SELECT * FROM unnest(CAST(:tenants AS uuid[]), CAST(:subjects AS uuid[])))"
 )
 
 
@@ -72,14 +77,30 @@ def body_of(connection: Connection, keys: KeyRing, row: Mapping[str, Any]) -> tu
     return bytes(now.payload) if now.erased else b"", True
 
 
+def bodies_of(connection: Connection, keys: KeyRing, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[bytes, bool]]:
+    """Return what `body_of` returns for each row, with one look for the keys of all."""
+    sealed = {(row["tenant_id"], row["subject_id"]) for row in rows if row["subject_id"] and not row["erased"]}
+    known = _wrapped(connection, sealed) if sealed else {}
+    for row in rows:
+        subject = row["tenant_id"], row["subject_id"]
+        opened = _open(keys, *subject, known[subject], bytes(row["payload"])) if subject in known else b""
+        yield (opened, False) if opened else body_of(connection, keys, row)
+
+
+def _wrapped(connection: Connection, subjects: Set[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], bytes]:
+    tenants, people = zip(*subjects, strict=True)
+    rows = connection.execute(KEYS, {"tenants": list(tenants), "subjects": list(people)})
+    return {(row.tenant_id, row.subject_id): row.sealed_key for row in rows}
+
+
 def open_payload(connection: Connection, keys: KeyRing, tenant_id: UUID, subject_id: UUID, sealed: bytes) -> bytes:
     """Return the body of an event about somebody, or nothing when that person was erased."""
-    table = tables.subject_keys
-    lookup = select(table.c.sealed_key).where(table.c.tenant_id == tenant_id, table.c.subject_id == subject_id)
-    wrapped = connection.execute(lookup).scalar_one_or_none()
-    if wrapped is None or not sealed:
-        return b""
-    return _opened(keys.open(tenant_id, PURPOSE, wrapped, subject_id.bytes), subject_id, sealed)
+    wrapped = _wrapped(connection, {(tenant_id, subject_id)}).get((tenant_id, subject_id))
+    return _open(keys, tenant_id, subject_id, wrapped, sealed) if wrapped else b""
+
+
+def _open(keys: KeyRing, tenant_id: UUID, subject_id: UUID, wrapped: bytes, sealed: bytes) -> bytes:
+    return _opened(keys.open(tenant_id, PURPOSE, wrapped, subject_id.bytes), subject_id, sealed) if sealed else b""
 
 
 def _opened(key: bytes, subject_id: UUID, sealed: bytes) -> bytes:

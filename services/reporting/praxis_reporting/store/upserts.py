@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import inspect
+from sqlalchemy import bindparam, inspect
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.orm import Session
 
 from praxis_chassis.context import context_of
+from praxis_chassis.prepared import Prepared
 
 
 def put(session: Session, entity: type[Any], values: Mapping[str, Any], **on_conflict: Any) -> None:
     """Insert a row, or replace the given values; `on_conflict` gives expressions for some of them instead."""
-    statement = _insert(session, entity, values)
-    keys = _keys(entity)
-    changed = {name: statement.excluded[name] for name in values if name not in keys} | on_conflict
-    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+    if not on_conflict:
+        session.flush()
+        statement: Prepared = _putting(entity, tuple(values))  # type: ignore[arg-type] # every class is hashable
+        statement.run(session, tenant_id=context_of(session).tenant, **values)
+        return
+    row = _insert(session, entity, values)
+    changed = {name: row.excluded[name] for name in values if name not in _keys(entity)} | on_conflict
+    session.execute(row.on_conflict_do_update(index_elements=_keys(entity), set_=changed))
 
 
 def put_once(session: Session, entity: type[Any], values: Mapping[str, Any]) -> bool:
@@ -31,6 +37,18 @@ def ensure(session: Session, entity: type[Any], key: str, identifier: UUID | Non
     """Insert a bare row for something whose own event has not arrived."""
     if identifier is not None:
         put_once(session, entity, {key: identifier})
+
+
+@lru_cache(maxsize=256)
+def _putting(entity: type[Any], names: tuple[str, ...]) -> Prepared:
+    """Return the statement that writes these values; columns that are left out get the default that they have."""
+    columns = entity.__table__.columns
+    values = {name: bindparam(name, type_=columns[name].type) for name in ("tenant_id", *names)}
+    left = {column.name: column.default.arg for column in columns if column.name not in values and column.default}
+    statement = insert(entity.__table__).values(values | left)
+    changed = {name: statement.excluded[name] for name in names if name not in _keys(entity)}
+    written = statement.on_conflict_do_update(index_elements=_keys(entity), set_=changed)
+    return Prepared(written, f"INSERT {entity.__tablename__}")
 
 
 def _insert(session: Session, entity: type[Any], values: Mapping[str, Any]) -> Insert:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from praxis.billing.v1 import events_pb2, payment_pb2
-from praxis_chassis import tables
+from praxis_chassis import progress, tables
 from praxis_chassis.context import context_of
 from praxis_chassis.events import event_type
 from praxis_chassis.mapping import read_money
@@ -46,6 +46,7 @@ def compare(session: Session, event: events_pb2.ControlTotalsTaken) -> None:
 def _in_step(session: Session, event: events_pb2.ControlTotalsTaken) -> bool:
     followed = context_of(session).runtime.service.reaction_table.aggregates[TAKEN.service]
     told = sum(count for aggregate, count in event.event_counts.items() if aggregate in followed - {"epoch"})
+    progress.of(session).write(session)
     inbox = tables.inbox
     ours = (inbox.c.type.startswith(f"praxis.{TAKEN.service}."), inbox.c.type != TAKEN.name)
     return session.scalar(select(func.count()).select_from(inbox).where(*ours)) == told
