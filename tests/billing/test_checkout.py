@@ -11,6 +11,8 @@ from billing.practice import TODAY, Practice, amounts, pays, usd
 from praxis.billing.v1 import encounter_pb2, encounter_service_pb2, events_pb2, ledger_service_pb2
 from praxis.patients.v1 import events_pb2 as patients
 from praxis.patients.v1 import patient_pb2, practitioner_pb2
+from praxis.scheduling.v1 import events_pb2 as scheduling
+from praxis.scheduling.v1 import visit_pb2
 from praxis_chassis.testing import Refused, ServiceUnderTest
 from praxis_chassis.types import new_id
 
@@ -190,6 +192,14 @@ def test_nothing_is_charged_for_a_day_after_the_death(practice: Practice) -> Non
 
 def test_a_visit_is_checked_out_once(practice: Practice) -> None:
     patient, visit = practice.human(), str(new_id())
+    with pytest.raises(Refused) as refused:
+        practice.post(patient, "99213", visit_id=visit)
+    assert refused.value.reason == "VISIT_NOT_KNOWN_YET"
+    arrived = scheduling.VisitArrived(visit=visit_pb2.Visit(id=visit, patient_id=patient))
+    practice.tenant.receive(arrived, visit)
+    with pytest.raises(Refused) as refused:
+        practice.post(practice.human(), "99213", visit_id=visit)
+    assert refused.value.violations[0][:2] == ("encounter.visit_id", "VISIT_OF_ANOTHER")
     first = practice.post(patient, "99213", visit_id=visit)
     with pytest.raises(Refused) as refused:
         practice.post(patient, "99213", visit_id=visit)

@@ -149,6 +149,20 @@ def test_primary_and_secondary_coverage(house: House) -> None:
     assert [event.coverage for event in house.tenant.events(events_pb2.CoverageAdded)] == [first, second]
 
 
+def test_a_coverage_names_a_payer_that_there_is(house: House) -> None:
+    patient = house.human("Miller", "Anna").patient
+    with pytest.raises(Refused) as refused:
+        house.cover(patient, payer_id=patient.id)
+    assert refused.value.reason == "PAYER_UNKNOWN"
+    coverage = house.cover(patient)
+    coverage.payer_id, coverage.etag = patient.id, ""
+    change = coverage_service_pb2.UpdateCoverageRequest(coverage=coverage)
+    change.update_mask.paths.append("payer_id")
+    with pytest.raises(Refused) as refused:
+        house.call("UpdateCoverage", change)
+    assert refused.value.reason == "PAYER_UNKNOWN"
+
+
 def test_two_coverages_have_different_ranks_on_every_day(house: House) -> None:
     patient = house.human("Miller", "Anna").patient
     first = house.cover(patient, from_date="2025-01-01")

@@ -70,7 +70,7 @@ def test_the_survivor_is_found_by_what_the_absorbed_was_known_by(house: House, p
 
 def test_coverages_follow_behind_the_survivors_own(house: House, pair: Pair) -> None:
     survivor, absorbed = pair
-    first, same = house.cover(survivor), str(new_id())
+    first, same = house.cover(survivor), house.payer()
     house.cover(absorbed, member_id="OTHER")
     house.cover(absorbed, rank=2, member_id=first.member_id, payer_id=first.payer_id)
     house.cover(absorbed, rank=3, payer_id=same, member_id="THIRD")

@@ -120,16 +120,12 @@ class Swapper:
     foreign: Mapping[tuple[str, Place], str]
     by_name: Mapping[str, str]
     client: httpx.Client
-    after: frozenset[str] = frozenset()
     swaps: list[Swap] = field(default_factory=list)
     tried: set[tuple[str, Place]] = field(default_factory=set)
 
     @classmethod
-    def against(cls, exchanges: Iterable[Exchange], url: str, after: Iterable[str] = ()) -> Swapper:
-        """Return a swapper that knows the ids of another practice by where its own requests had them.
-
-        What is named in `after` is tried when the own request was answered, because it would be in its way.
-        """
+    def against(cls, exchanges: Iterable[Exchange], url: str) -> Swapper:
+        """Return a swapper that knows the ids of another practice by where its own requests had them."""
         router = Router.of_contracts()
         places: dict[tuple[str, Place], str] = {}
         names: dict[str, str] = {}
@@ -138,16 +134,13 @@ class Swapper:
             for place, value in said.ids() if said else ():
                 places.setdefault((said.operation.full_name, place), value)
                 names.setdefault(_last_name(place), value)
-        return cls(router, places, names, httpx.Client(base_url=url, timeout=60), frozenset(after))
+        return cls(router, places, names, httpx.Client(base_url=url, timeout=60))
 
     def watch(self, client: httpx.Client) -> None:
         """Look at every request of a caller from now on."""
-        client.event_hooks["request"].append(lambda request: self._look_at(request, answered=False))
-        client.event_hooks["response"].append(
-            lambda response: self._look_at(response.request, answered=True) if response.is_success else None
-        )
+        client.event_hooks["request"].append(self._look_at)
 
-    def _look_at(self, request: httpx.Request, *, answered: bool) -> None:
+    def _look_at(self, request: httpx.Request) -> None:
         """Send a request of the day with a foreign id in each of its id fields, one at a time."""
         said = self.router.parts(request.method, request.url, request.read())
         if said is None:
@@ -157,8 +150,7 @@ class Swapper:
         for place in [*own, *_further_filters(said, own)]:
             key = (said.operation.full_name, place)
             other = self.foreign.get(key) or self.by_name.get(_last_name(place), "")
-            now = (name_of(said.operation, place) in self.after) is answered
-            if now and key not in self.tried and other and other != own.get(place):
+            if key not in self.tried and other and other != own.get(place):
                 self.tried.add(key)
                 self._send(said, place, other, headers)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from praxis.claims.v1 import events_pb2 as claims_events
+from praxis.claims.v1 import payer_pb2
 from praxis.patients.v1 import (
     coverage_pb2,
     coverage_service_pb2,
@@ -76,11 +78,17 @@ class House:
         measured = measurement_pb2.Measurement(patient_id=patient.id, value=value, unit=unit, **fields)
         return self.call("CreateMeasurement", measurement_service_pb2.CreateMeasurementRequest(measurement=measured))
 
+    def payer(self) -> str:
+        """Return a payer that claims has told of."""
+        key = str(new_id())
+        self.tenant.receive(claims_events.PayerCreated(payer=payer_pb2.Payer(id=key, name="Cedar State")), key)
+        return key
+
     def cover(self, patient: patient_pb2.Patient, rank: int = 1, **fields: Any) -> coverage_pb2.Coverage:
         values = {
             "patient_id": patient.id,
             "kind": coverage_pb2.COVERAGE_KIND_MEDICAL,
-            "payer_id": str(new_id()),
+            "payer_id": fields.get("payer_id") or self.payer(),
             "rank": rank,
             "member_id": f"W{rank}",
             "subscriber_relationship": coverage_pb2.SUBSCRIBER_RELATIONSHIP_SELF,

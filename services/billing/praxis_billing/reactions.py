@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from praxis.claims.v1 import events_pb2 as claims
 from praxis.patients.v1 import events_pb2 as patients
+from praxis.scheduling.v1 import events_pb2 as scheduling
 from praxis_billing.usecases import directory, merges, remittances
 from praxis_chassis.events import reaction
 
@@ -75,3 +76,8 @@ def copy_payer(session: Session, event: claims.PayerCreated) -> None:
 @reaction(claims.RemittanceReady)
 def absorb_remittance(session: Session, event: claims.RemittanceReady) -> None:
     remittances.absorb(session, event)
+
+
+@reaction(scheduling.VisitArrived)
+def copy_visit(session: Session, event: scheduling.VisitArrived) -> None:
+    directory.copy_visit(session, event.visit)

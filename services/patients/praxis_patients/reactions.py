@@ -1,4 +1,4 @@
-"""What patients does about events of the others: it notes which have done their part of a merge."""
+"""What patients does about events of the others: it keeps which payers there are, and who did his part of a merge."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from praxis.claims.v1 import events_pb2 as claims
 from praxis.reporting.v1 import events_pb2 as reporting
 from praxis.scheduling.v1 import events_pb2 as scheduling
 from praxis_chassis.events import event_type, reaction
-from praxis_patients.usecases import merges
+from praxis_patients.usecases import coverages, merges
 
 
 @reaction(
@@ -24,3 +24,8 @@ from praxis_patients.usecases import merges
 def note_applied(session: Session, event: Any) -> None:
     service = event_type(event.DESCRIPTOR).service
     merges.acknowledge(session, service, UUID(event.merge_id), event.moved, reversed_=event.reversed)
+
+
+@reaction(claims.PayerCreated, claims.PayerUpdated)
+def keep_payer(session: Session, event: claims.PayerCreated) -> None:
+    coverages.keep_payer(session, UUID(event.payer.id))

@@ -76,6 +76,13 @@ class PayerCopy(Tenanted, Base):
     name: Mapped[str]
 
 
+class VisitCopy(Tenanted, Base):
+    __tablename__ = "visit_copies"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    patient_id: Mapped[UUID] = mapped_column(info={"patient": True})
+
+
 class PracticeCopy(Tenanted, Base):
     __tablename__ = "practice_copies"
 

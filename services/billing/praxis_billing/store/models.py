@@ -15,6 +15,7 @@ from praxis_billing.store.copies import (
     PractitionerCopy,
     ReferrerCopy,
     ResponsibilityCopy,
+    VisitCopy,
 )
 from praxis_billing.store.encounters import Charge, Encounter, Share
 from praxis_billing.store.ledger import ControlTotals, Entry, Journal, LedgerAccount, RemittancePosting
@@ -48,4 +49,5 @@ __all__ = [
     "Share",
     "Statement",
     "TaxRate",
+    "VisitCopy",
 ]

@@ -23,6 +23,7 @@ from praxis_billing.store.models import (
     PatientCopy,
     PractitionerCopy,
     ReferrerCopy,
+    VisitCopy,
 )
 from praxis_billing.usecases.shares import agreed_on
 from praxis_chassis import clock
@@ -71,6 +72,7 @@ def setting_of(session: Session, encounter: encounter_pb2.Encounter) -> Setting:
     if patient.deceased_date is not None and day > patient.deceased_date:
         raise DomainError(errors_pb2.ERROR_REASON_PATIENT_DECEASED, date=patient.deceased_date)
     _check_people(session, encounter)
+    _check_visit(session, encounter, patient)
     return Setting(
         service_date=day,
         patient=patient,
@@ -91,6 +93,17 @@ def _check_people(session: Session, encounter: encounter_pb2.Encounter) -> None:
     referrer_id = encounter.referrer_id
     if referrer_id and queries.copy_of(session, ReferrerCopy, uuid_of(referrer_id)) is None:
         raise DomainError(errors_pb2.ERROR_REASON_REFERRER_NOT_KNOWN_YET, referrer_id=referrer_id)
+
+
+def _check_visit(session: Session, encounter: encounter_pb2.Encounter, patient: PatientCopy) -> None:
+    """Refuse a visit that nobody has told of, and one of another patient, who could not be checked out any more."""
+    if not encounter.visit_id:
+        return
+    visit = queries.copy_of(session, VisitCopy, uuid_of(encounter.visit_id, "encounter.visit_id"))
+    if visit is None:
+        raise DomainError(errors_pb2.ERROR_REASON_VISIT_NOT_KNOWN_YET, visit_id=encounter.visit_id)
+    if visit.patient_id != patient.id:
+        raise invalid("encounter.visit_id", "VISIT_OF_ANOTHER")
 
 
 def _first_cover(session: Session, patient: PatientCopy, day: date, cause_id: str) -> CoverageCopy | None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from praxis.billing.v1 import catalog_pb2
 from praxis.claims.v1 import payer_pb2
 from praxis.patients.v1 import coverage_pb2, party_pb2, patient_pb2, practice_pb2
+from praxis.scheduling.v1 import visit_pb2
 from praxis.type.v1 import type_pb2
 from praxis_billing.store.models import (
     Account,
@@ -26,6 +27,7 @@ from praxis_billing.store.models import (
     ReferrerCopy,
     ResponsibilityCopy,
     Statement,
+    VisitCopy,
 )
 from praxis_billing.usecases.accounts import open_for_party
 from praxis_chassis.context import context_of
@@ -109,6 +111,12 @@ def copy_coverage(session: Session, coverage: coverage_pb2.Coverage) -> None:
             currency_code=copay.currency if copay else "USD",
         )
     )
+
+
+def copy_visit(session: Session, visit: visit_pb2.Visit) -> None:
+    """Keep whose visit it is."""
+    tenant = context_of(session).tenant
+    session.merge(VisitCopy(tenant_id=tenant, id=UUID(visit.id), patient_id=UUID(visit.patient_id)))
 
 
 def copy_payer(session: Session, payer: payer_pb2.Payer) -> None:

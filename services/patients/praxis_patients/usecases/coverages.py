@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import coverage_pb2, errors_pb2, related_cause_pb2
 from praxis.patients.v1 import coverage_service_pb2 as pb
 from praxis.patients.v1 import events_pb2 as happened
 from praxis_chassis import merging
+from praxis_chassis.context import context_of
 from praxis_chassis.database import fetch, uuid_of
 from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
 from praxis_chassis.mapping import read_date
 from praxis_chassis.types import new_id
 from praxis_patients.store.causes import RelatedCause
+from praxis_patients.store.copies import PayerCopy
 from praxis_patients.store.mappings import COVERAGE
 from praxis_patients.store.models import Coverage, Patient
 from praxis_patients.usecases import contacts
@@ -62,8 +67,14 @@ def open_coverage(session: Session, identifier: str, etag: str) -> Coverage:
     return coverage
 
 
+def keep_payer(session: Session, payer_id: UUID) -> None:
+    """Note that there is a payer."""
+    session.merge(PayerCopy(tenant_id=context_of(session).tenant, id=payer_id))
+
+
 def _settle(session: Session, coverage: Coverage, patient: Patient) -> None:
-    """Check dates and complete the subscriber; the database has the last word on ranks."""
+    """Check payer and dates and complete the subscriber; the database has the last word on ranks."""
+    _check_payer(session, coverage)
     _check_dates(coverage, "coverage.to_date")
     _check_amounts(session, coverage)
     _check_cause(session, coverage)
@@ -89,6 +100,15 @@ def _check_amounts(session: Session, coverage: Coverage) -> None:
             raise invalid(f"coverage.{name}.amount", f"{reason}_NEGATIVE")
         if amount is not None and currency and amount.currency != currency:
             raise invalid(f"coverage.{name}.currency_code", f"{reason}_CURRENCY", currency=currency)
+
+
+def _check_payer(session: Session, coverage: Coverage) -> None:
+    """Refuse a payer that nobody has told of, when it is named first; what was kept before stays."""
+    if not inspect(coverage).attrs.payer_id.history.has_changes():
+        return
+    with session.no_autoflush:
+        if session.get(PayerCopy, (context_of(session).tenant, coverage.payer_id)) is None:
+            raise DomainError(errors_pb2.ERROR_REASON_PAYER_UNKNOWN, payer_id=coverage.payer_id)
 
 
 def _check_cause(session: Session, coverage: Coverage) -> None:
