@@ -9,16 +9,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 # Programs are started while gRPC's threads run; its fork handlers would stop calls that are under way.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-from tests.bench import calls, contests, figures, flow, generator, machine, searching
+from tests.bench import calls, contests, figures, flow, generator, machine, searching, walls
 from tests.bench.calls import Calls, Effort
-from tests.bench.figures import Figure, Void
+from tests.bench.figures import Figure, Promise, Void
 from tests.bench.flow import Flow
 from tests.bench.machine import Machine
 from tests.bench.practice import set_up
@@ -27,19 +27,30 @@ from tests.bench.stage import opened
 from praxis_local.processes import free_port
 
 FULL, QUICK = Effort(rounds=5, seconds=3.0, patients=200_000), Effort(rounds=1, seconds=0.5, patients=2_000)
-CALLS: dict[int, Callable[[Calls], list[Figure]]] = {
-    0: generator.limit,
-    1: calls.get_patient,
-    2: calls.day_list,
-    3: calls.book,
-    4: contests.race,
-    8: calls.telemetry,
-    16: contests.replicas,
-    17: contests.encryption,
-    9: searching.search_patients,  # the last, because it fills the practice
+
+
+@dataclass(frozen=True)
+class Row:
+    """How a row is measured, and the promises that it is about."""
+
+    measure: Callable[[Any], list[Figure]]
+    promises: tuple[Promise, ...]
+
+
+CALLS = {
+    0: Row(generator.limit, (generator.LIMIT,)),
+    1: Row(calls.get_patient, (calls.GET,)),
+    2: Row(calls.day_list, (calls.DAY,)),
+    3: Row(calls.book, (calls.BOOK,)),
+    4: Row(contests.race, (contests.RACE,)),
+    8: Row(calls.telemetry, (calls.TELEMETRY,)),
+    16: Row(contests.replicas, (contests.REPLICAS,)),
+    17: Row(contests.encryption, (contests.ENCRYPTION,)),
+    25: Row(walls.policies, (walls.POLICIES,)),
+    9: Row(searching.search_patients, (searching.ALL, searching.COMMONEST)),  # the last, because it fills the practice
 }
-FLOWS: dict[int, Callable[[Flow], list[Figure]]] = {6: flow.visible, 7: flow.drained}
-MACHINES: dict[int, Callable[[Machine], list[Figure]]] = {14: machine.start, 15: machine.rest}
+FLOWS = {6: Row(flow.visible, flow.VISIBLE), 7: Row(flow.drained, flow.DRAINED)}
+MACHINES = {14: Row(machine.start, (machine.START,)), 15: Row(machine.rest, (machine.REST,))}
 ROWS = (*CALLS, *FLOWS, *MACHINES)
 
 
@@ -64,22 +75,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def measured(rows: Sequence[int], effort: Effort) -> Iterator[Figure]:
     """Measure one group of rows after the other, each on servers of its own, and give what was found in order."""
     found: dict[int, list[Figure]] = {}
-    groups: list[tuple[Any, dict[int, Any]]] = [(_calls, CALLS), (_flow, FLOWS), (_machine, MACHINES)]
+    groups: list[tuple[Any, dict[int, Row]]] = [(_calls, CALLS), (_flow, FLOWS), (_machine, MACHINES)]
     for open_, group in groups:
         if wanted := [number for number in group if number in rows]:
             with tempfile.TemporaryDirectory(prefix="praxis-bench-") as folder, open_(Path(folder), effort) as subject:
                 for number in wanted:
-                    found[number] = _judged(number, partial(group[number], subject))
+                    found[number] = _judged(number, group[number], subject)
     for number in sorted(found):
         yield from found[number]
 
 
-def _judged(number: int, measure: Callable[[], list[Figure]]) -> list[Figure]:
+def _judged(number: int, row: Row, subject: Any) -> list[Figure]:
     print(f"… row {number}", file=sys.stderr, flush=True)
     try:
-        return measure()
+        return row.measure(subject)
     except Void as reason:
-        return [figures.void(str(number), reason)]
+        return [promise.void(reason) for promise in row.promises]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from tests.bench import load, pgbench
 from tests.bench.cpu import Meter
-from tests.bench.figures import Figure, Void, at_least
+from tests.bench.figures import Figure, Promise, Void, at_least, at_most
 from tests.bench.practice import FULL_DAY, Practice
 from tests.bench.stage import Part, Stage
 
@@ -24,6 +24,10 @@ from praxis_scheduling.store.models import Appointment
 CONNECTIONS = 32
 # One practice and one service get half of the gateway's places each; here one practice asks for all it can get.
 PLACES = {"PRAXIS_THREADS": "100"}
+GET = Promise("1 get patient", "calls/s", "≥ 0.03 × reference", "≥ 0.20")
+DAY = Promise(f"2 day list of {FULL_DAY}", "calls/s", "≥ 0.05 × reference", "≥ 0.15")
+BOOK = Promise("3 book", "bookings/s", "≥ 0.18 × reference", "≥ 0.60")
+TELEMETRY = Promise("8 telemetry at 1 % against off", "µs CPU per call", "≤ 1.08 × reference", "≤ 1.02")
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def get_patient(calls: Calls) -> list[Figure]:
     scripts = [_within(practice, select(Patient), Patient, Patient.id == UUID(each)) for each in practice.patients]
     requests = practice.gets()
     pairs = calls.rounds(lambda: calls.run(requests, "patients"), lambda: calls.reference("patients", scripts))
-    return [at_least("1 get patient", pairs, "calls/s", 0.03, moonshot="≥ 0.20", cpu=calls.cost())]
+    return [GET.paired(pairs, at_least(0.03), cpu=calls.cost())]
 
 
 def day_list(calls: Calls) -> list[Figure]:
@@ -111,8 +115,7 @@ def day_list(calls: Calls) -> list[Figure]:
     ]  # fmt: skip
     requests = practice.days()
     pairs = calls.rounds(lambda: calls.run(requests, "scheduling"), lambda: calls.reference("scheduling", scripts))
-    note = f"{FULL_DAY} appointments"
-    return [at_least("2 day list of 30", pairs, "calls/s", 0.05, moonshot="≥ 0.15", cpu=calls.cost(), note=note)]
+    return [DAY.paired(pairs, at_least(0.05), cpu=calls.cost())]
 
 
 def book(calls: Calls) -> list[Figure]:
@@ -127,7 +130,7 @@ def book(calls: Calls) -> list[Figure]:
         return rate
 
     pairs = calls.rounds(subject, lambda: calls.reference("scheduling", [script]))
-    return [at_least("3 book", pairs, "bookings/s", 0.18, moonshot="≥ 0.60", cpu=calls.cost())]
+    return [BOOK.paired(pairs, at_least(0.18), cpu=calls.cost())]
 
 
 def telemetry(calls: Calls) -> list[Figure]:
@@ -137,18 +140,12 @@ def telemetry(calls: Calls) -> list[Figure]:
 
 
 def _added(full: Calls, bare: Calls, requests: Sequence[str]) -> Figure:
-    totals: list[tuple[float, float]] = []
+    pairs: list[tuple[float, float]] = []
     for number in range(full.effort.rounds + 1):
         for side in (full, bare) if number % 2 else (bare, full):
             side.run(requests, "patients")
-        totals.append((sum(full.costs.pop().values()), sum(bare.costs.pop().values())))
-    warm = totals[1:]
-    added = median(on / off - 1 for on, off in warm) * 100
-    on, off = (median(side) for side in zip(*warm, strict=True))
-    return Figure(
-        "8 telemetry at 1 % against off", added, "% CPU per call", "≤ +8 %", added <= 8, reference=off, ratio=on / off,
-        moonshot="≤ +2 %", note=f"{on:.0f} µs against {off:.0f} µs",
-    )  # fmt: skip
+        pairs.append((sum(full.costs.pop().values()), sum(bare.costs.pop().values())))
+    return TELEMETRY.paired(pairs[1:], at_most(1.08))
 
 
 def _within(practice: Practice, query: Any, entity: Any, *conditions: Any) -> str:

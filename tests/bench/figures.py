@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 KEYS = ("name", "value", "unit", "reference", "ratio", "target", "met")
@@ -18,7 +17,10 @@ class Void(Exception):
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value; `reference` was measured in the same run, `target` is what must hold, in words."""
+    """One measured value; `reference` was measured in the same run, `target` is what must hold, in words.
+
+    Where there is a reference, `ratio` is the value divided by it.
+    """
 
     name: str
     value: float | None
@@ -33,23 +35,41 @@ class Figure:
 
     def entry(self) -> dict[str, Any]:
         """Return the figure as it stands in the JSON file."""
-        values = {key: getattr(self, key) for key in KEYS}
-        return {key: _plain(value) for key, value in values.items()} | {"cpu_us": dict(self.cpu), "note": self.note}
+        return {key: _plain(getattr(self, key)) for key in KEYS}
 
 
-def void(name: str, reason: Exception) -> Figure:
-    """Return what stands in the table for a bench whose run shows nothing."""
-    return Figure(name, None, "", "", met=False, note=f"void: {reason}")
+@dataclass(frozen=True)
+class Promise:
+    """What a bench measures and what must hold, known before anything is measured."""
+
+    name: str
+    unit: str
+    target: str
+    moonshot: str = ""
+
+    def kept(self, value: float, *, met: bool, **more: Any) -> Figure:
+        """Return what was measured."""
+        return Figure(self.name, value, self.unit, self.target, met, moonshot=self.moonshot, **more)
+
+    def paired(self, pairs: Sequence[tuple[float, float]], met: Callable[[float], bool], **more: Any) -> Figure:
+        """Return the figure of interleaved rounds `(value, reference)`: the round with the middle ratio decides."""
+        value, reference = sorted(pairs, key=lambda pair: pair[0] / pair[1])[len(pairs) // 2]
+        ratio = value / reference
+        return self.kept(value, met=met(ratio), reference=reference, ratio=ratio, **more)
+
+    def void(self, reason: Exception) -> Figure:
+        """Return what stands in the table when the run shows nothing."""
+        return Figure(self.name, None, self.unit, self.target, met=False, note=f"void: {reason}")
 
 
-def at_least(name: str, pairs: Sequence[tuple[float, float]], unit: str, least: float, **more: Any) -> Figure:
-    """Return the figure of interleaved rounds `(value, reference)`: the median of their ratios decides."""
-    ratio = median(value / reference for value, reference in pairs)
-    values, references = zip(*pairs, strict=True)
-    return Figure(
-        name, median(values), unit, f"≥ {least:g} × reference", ratio >= least,
-        reference=median(references), ratio=ratio, **more,
-    )  # fmt: skip
+def at_least(least: float) -> Callable[[float], bool]:
+    """Return whether a ratio reaches a goal."""
+    return lambda ratio: ratio >= least
+
+
+def at_most(most: float) -> Callable[[float], bool]:
+    """Return whether a ratio stays within a goal."""
+    return lambda ratio: ratio <= most
 
 
 def table(figures: Iterable[Figure]) -> str:

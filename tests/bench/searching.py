@@ -15,7 +15,7 @@ import psycopg
 from tests.bench import crowd, load
 from tests.bench.calls import Calls
 from tests.bench.cpu import Meter
-from tests.bench.figures import Figure, percentile
+from tests.bench.figures import Figure, Promise, percentile
 
 from praxis.patients.v1 import patient_service_pb2 as pb
 from praxis_chassis.context import Actor, Context
@@ -24,6 +24,9 @@ from praxis_patients.usecases import search
 
 PAGE, LONGEST_MS, LEAST = 20, 30.0, 10.0
 SHARE = 0.95
+TARGET, MOONSHOT = "≤ 30 ms, and p50 ≥ 10 × faster than the scan", "p99 ≤ 15 ms"
+ALL = Promise("9 patient search, p95 of one caller", "ms", TARGET, MOONSHOT)
+COMMONEST = Promise("9 the same, common names only, p95 of one caller", "ms", TARGET, MOONSHOT)
 # The commonest names of all, and letters that nearly everybody has: what costs a search most.
 COMMON = (
     "a",
@@ -43,35 +46,33 @@ def search_patients(calls: Calls) -> list[Figure]:
     """Settle the crowd, then search in turn with a scan; common names alone beside all kinds of queries."""
     some = crowd.settle(calls.stage, calls.practice, calls.effort.patients)
     queries, rare = _typed(some), some[-1]["words"]
-    rows = {"9 patient search": queries, "9 the same, common names only": COMMON}
-    return [_row(calls, name, queries, rare) for name, queries in rows.items()]
+    return [_row(calls, ALL, queries, rare), _row(calls, COMMONEST, COMMON, rare)]
 
 
-def _row(calls: Calls, name: str, queries: Sequence[str], rare: Sequence[str]) -> Figure:
+def _row(calls: Calls, promise: Promise, queries: Sequence[str], rare: Sequence[str]) -> Figure:
     """One caller asks one question after the other, as one types."""
     requests = [_request(calls, query) for query in queries]
     load.drive(calls.gateway.port, requests, connections=1, once=True).expect(200)
     meter = Meter({"gateway": calls.gateway.pid, "patients": calls.services["patients"].pid,
                    "PostgreSQL": calls.stage.database_pid})  # fmt: skip
     times: list[float] = []
-    ratios, scans = [], []
+    faster, scans = [], []
     for _ in range(calls.effort.rounds):
         done = load.drive(calls.gateway.port, requests, connections=1, once=True).expect(200)
         scan = _scan(calls, rare)
         times += done.milliseconds
         scans.append(scan)
-        ratios.append(scan / done.at(0.5))
-    found, ratio = percentile(times, SHARE), median(ratios)
+        faster.append(scan / done.at(0.5))
+    found, reference = percentile(times, SHARE), median(scans)
     alone = _statements(calls, queries)
     note = (
         f"p50 {percentile(times, 0.5):.1f} ms, p99 {percentile(times, 0.99):.1f} ms; statements alone p50 "
         f"{percentile(alone, 0.5):.1f} ms, p95 {percentile(alone, SHARE):.1f} ms; {calls.effort.patients} patients"
     )
-    return Figure(
-        f"{name}, p95 of one caller", found, "ms", "≤ 30 ms and ≥ 10 × faster than the scan",
-        found <= LONGEST_MS and ratio >= LEAST, reference=median(scans), ratio=ratio, moonshot="p99 ≤ 15 ms",
-        cpu=meter.per_call(len(times)), note=note,
-    )  # fmt: skip
+    met = found <= LONGEST_MS and median(faster) >= LEAST
+    note = f"p50 {median(faster):.0f} × faster; {note}"
+    cpu = meter.per_call(len(times))
+    return promise.kept(found, met=met, reference=reference, ratio=found / reference, cpu=cpu, note=note)
 
 
 def _request(calls: Calls, query: str) -> str:
