@@ -18,13 +18,15 @@ import psycopg
 from nats.js.errors import NotFoundError
 from tests.billing.practice import PRACTITIONER, TODAY, Practice
 from tests.faults.oracle import FLOWS, Findings, Oracle
-from tests.faults.producer import CHARGE_EVERY
+from tests.faults.producer import CHARGE_EVERY, Producer
 from tests.faults.world import World, in_process
 from tests.support.canary import BIRTH_DATE, FAMILY
 
 from praxis.patients.v1 import patient_pb2, patient_service_pb2
 from praxis_chassis.messaging import stream_name
 from praxis_chassis.rebuild import rebuild
+from praxis_chassis.tokens import Minter
+from praxis_chassis.types import new_id
 from praxis_local.processes import wait_until
 from praxis_local.provision import database_url
 
@@ -53,9 +55,16 @@ class Run:
 
     def start(self, pause: float = 0.0) -> None:
         """Start the producer's process."""
-        home = self.world.platform.home
-        (home / "progress").mkdir(exist_ok=True)
-        plan = {
+        file = self.world.platform.home / f"plan-{self.tenant}.json"
+        file.write_text(json.dumps(self.plan(pause)))
+        environment = self.world.environment("patients", "127.0.0.1:0")
+        self.world.add("producer", ["-m", "tests.faults.producer", str(file)], environment)
+
+    def plan(self, pause: float = 0.0) -> dict[str, Any]:
+        """Return what the producer needs to know."""
+        progress = self.world.platform.home / "progress"
+        progress.mkdir(exist_ok=True)
+        return {
             "tenant": str(self.tenant),
             "seed": self.seed,
             "count": self.requests // LANES,
@@ -67,13 +76,9 @@ class Run:
             "targets": {name: f"127.0.0.1:{self.world.ports[name]}" for name in ("patients", "billing")},
             "certificates": str(self.world.platform.certificates("gateway").folder),
             "key": str(self.world.platform.private_key),
-            "progress": str(home / "progress"),
+            "progress": str(progress),
             "pause": pause,
         }
-        file = home / f"plan-{self.tenant}.json"
-        file.write_text(json.dumps(plan))
-        environment = self.world.environment("patients", "127.0.0.1:0")
-        self.world.add("producer", ["-m", "tests.faults.producer", str(file)], environment)
 
     def answered(self) -> int:
         """Return how many requests were answered so far."""
@@ -107,32 +112,15 @@ class Run:
         return LANES * len(range(0, self.requests // LANES, CHARGE_EVERY))
 
     def rename(self, patient_id: str) -> None:
-        """Change one patient from here."""
-        with in_process(self.world, "patients") as owner:
-            patient = patient_pb2.Patient(id=patient_id)
-            patient.human.name.family = f"{FAMILY}Renamed"
-            patient.human.name.given.append("Given")
-            patient.human.birth_date = BIRTH_DATE
-            request = patient_service_pb2.UpdatePatientRequest(patient=patient)
-            request.update_mask.paths.append("human")
-            owner.tenant(self.tenant).call("UpdatePatient", request)
+        """Change one patient, as the producer would."""
+        plan = self.plan()
+        sender = Producer(plan, LANES, Minter(Path(plan["key"]).read_bytes()))
+        sender.call("patients.v1.PatientService/UpdatePatient", sender.rename(patient_id, 0), str(new_id()))
 
     def logs(self) -> str:
         """Return the last lines of every part, for whoever must understand a failure."""
         files = sorted(self.world.platform.home.glob("*.log"))
         return "\n".join(f"── {file.name}\n" + "\n".join(file.read_text().splitlines()[-6:]) for file in files)
-
-    def rebuild(self) -> int:
-        """Rebuild reporting while its consumer stands still, and the two services that nobody runs here answer."""
-        self.world.victims["consumer"].end()
-        ports = self.world.ports
-        with (
-            in_process(self.world, "scheduling", ports["scheduling"]),
-            in_process(self.world, "claims", ports["claims"]),
-        ):
-            applied = rebuild(self.world.runtimes["reporting"])
-        self.world.victims["consumer"].start()
-        return applied
 
     def events(self) -> int:
         return sum(len(self.oracle.events(owner)) for owner in ("patients", "billing"))
@@ -226,6 +214,24 @@ def refilled(world: World) -> bool:
         return True
 
     return asyncio.run(ask())
+
+
+def rebuilt(world: World) -> tuple[int, float]:
+    """Rebuild reporting while its consumer stands still, and the two services that nobody runs here answer.
+
+    Return how many events were applied, and in how many seconds.
+    """
+    world.victims["consumer"].end()
+    ports = world.ports
+    with (
+        in_process(world, "scheduling", ports["scheduling"]),
+        in_process(world, "claims", ports["claims"]),
+    ):
+        began = time.monotonic()
+        applied = rebuild(world.runtimes["reporting"])
+        took = time.monotonic() - began
+    world.victims["consumer"].start()
+    return applied, took
 
 
 def copies(home: Path) -> Path:
