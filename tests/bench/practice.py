@@ -20,7 +20,7 @@ from praxis_local.demo.practices import PRACTICES, Place
 SEED = 29
 PATIENTS, DAYS, PROVIDERS = 32, 4, 4
 # A second place with many calendars and nobody in them: what is searched there is all computing.
-SEARCHED = 16
+SEARCHED = 32
 MINUTES, FULL_DAY = 15, 30
 Json = dict[str, Any]
 
@@ -107,7 +107,7 @@ def _locations(api: ApiClient) -> list[str]:
 
 def _provider(api: ApiClient, location_id: str, number: int, today: date) -> tuple[str, str]:
     """Return practitioner and resource of a calendar that is open all week."""
-    name = {"use": "official", "family": people.FAMILIES[number], "given": ["Ada"]}
+    name = {"use": "official", "family": people.FAMILIES[number % len(people.FAMILIES)], "given": ["Ada"]}
     person = {"kind": "physician", "name": name, "location_ids": [location_id]}
     practitioner_id = api.post("/v1/practitioners", person, name=f"practitioner-{number}")["id"]
     resource = {
