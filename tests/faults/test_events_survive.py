@@ -58,7 +58,6 @@ def test_no_event_is_lost_doubled_or_out_of_order(world: World, long: bool, seed
     assert run.events() >= EVENTS[long]
     assert kills >= KILLS[long]
     assert {name.split()[1] for name in run.done} == set(VICTIMS)
-    assert run.events() >= (20_000 if long else 3_000)
     assert run.with_backlog >= 10
     assert repeats > 0, "no message came twice, so the run shows nothing about repeats"
     told = [row.type for owner in ("patients", "billing") for row in run.oracle.events(owner)]
