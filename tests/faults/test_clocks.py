@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +14,11 @@ from tests.support.api import Api
 from tests.support.load import failures
 
 from praxis_local.processes import wait_until
-from praxis_local.topology import GATEWAY
+from praxis_local.topology import GATEWAY, SERVICES
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(280)]
 CHANGES, TOLERATED_SECONDS = 12, 60
+FAKETIME = "*/faketime/libfaketimeMT.so.1"
 
 
 @contextmanager
@@ -41,6 +44,40 @@ def check_skew(house: House, skew: float, *, good: bool) -> None:
         assert not failures(load.answers)
     else:
         assert {(answer.status, answer.problem) for answer in load.answers} == {(503, "UNAVAILABLE")}
+
+
+def by_setting(skew: int) -> dict[str, str]:
+    return {"PRAXIS_CLOCK_SKEW_SECONDS": str(skew)}
+
+
+def by_libfaketime(skew: int) -> dict[str, str]:
+    """Let the whole process, libraries included, see another time; what it measures by its own watch stays true."""
+    found = os.environ.get("PRAXIS_TEST_LIBFAKETIME") or next(map(str, Path("/usr/lib").glob(FAKETIME)), "")
+    if not found:
+        pytest.skip("libfaketime is not installed")
+    return {"LD_PRELOAD": found, "FAKETIME": f"{skew:+d}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+
+@pytest.mark.parametrize("clock", [by_setting, by_libfaketime])
+@pytest.mark.parametrize("skew", [55, -55, 300, -300])
+def test_all_services_with_wrong_clocks(
+    house: House, long: bool, clock: Callable[[int], dict[str, str]], skew: int
+) -> None:
+    """A replica of each service is wrong: all of it goes on within a minute, and says 503 beyond."""
+    if not long:
+        pytest.skip("a replica of every service, with --long")
+    environment = clock(skew)
+    with ExitStack() as held:
+        replicas = {name: held.enter_context(house.beside(name, **environment)) for name in SERVICES}
+        door = held.enter_context(house.beside(GATEWAY, **targets(replicas)))
+        load = held.enter_context(
+            house.load(*(ROUTES[name] for name in SERVICES), threads=2, per_second=20, url=f"http://{door}")
+        )
+        load.wait_for(100)
+    print(f"all services {skew:+} s {clock.__name__}: {dict(failures(load.answers))}")
+    assert {answer.name for answer in load.answers} == set(SERVICES)
+    expected = (200, "") if abs(skew) <= TOLERATED_SECONDS else (503, "UNAVAILABLE")
+    assert {(answer.status, answer.problem) for answer in load.answers} == {expected}
 
 
 def test_no_order_depends_on_clocks(house: House) -> None:

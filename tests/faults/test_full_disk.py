@@ -28,7 +28,7 @@ pytestmark = [
     ),
 ]
 ROOM = {"postgres": "700m", "nats": "48m"}
-# The goal is 30 s; a machine that others use as well gets more before the test calls it a fault.
+# The goal holds with `--long`; a machine that others use as well gets more before the test calls it a fault.
 SETTLE_SECONDS, GOAL_SECONDS = 90.0, 30.0
 
 
@@ -97,7 +97,12 @@ def settled(house: House) -> bool:
         return False
 
 
-def test_a_full_disk_of_the_bus_loses_nothing(small: House) -> None:
+def within(seconds: float, goal: bool) -> None:
+    print(f"settled {seconds:.1f} s after there was room")
+    assert seconds <= (GOAL_SECONDS if goal else SETTLE_SECONDS)
+
+
+def test_a_full_disk_of_the_bus_loses_nothing(small: House, long: bool) -> None:
     folder, before = small.system.home.folder / "nats", small.patients()
     with small.load(WRITE, threads=3) as load:
         load.wait_for(20)
@@ -108,12 +113,13 @@ def test_a_full_disk_of_the_bus_loses_nothing(small: House) -> None:
             load.wait_for(20)
         room = time.monotonic()
     assert wait_until(lambda: settled(small), SETTLE_SECONDS), f"{unpublished(small)} events stay unpublished"
-    print(f"bus full: {len(load.answers)} registrations, settled {time.monotonic() - room:.1f} s after there was room")
+    within(time.monotonic() - room, long)
+    print(f"bus full: {len(load.answers)} registrations")
     assert not failures(load.answers), "a charge never waits for the bus"
     assert small.patients() - before == len(load.answers)
 
 
-def test_a_full_disk_of_the_database_loses_nothing(small: House) -> None:
+def test_a_full_disk_of_the_database_loses_nothing(small: House, long: bool) -> None:
     folder, before = small.system.home.folder / "postgres", small.patients()
     with small.load(WRITE, ROUTES["patients"], threads=3) as load:
         load.wait_for(20)
@@ -126,7 +132,8 @@ def test_a_full_disk_of_the_database_loses_nothing(small: House) -> None:
         back = small.await_answers("patients", "scheduling", seconds=SETTLE_SECONDS)
         load.wait_for(20)
     assert wait_until(lambda: settled(small), SETTLE_SECONDS), f"{unpublished(small)} events stay unpublished"
-    print(f"database full: back {back:.1f} s, settled {time.monotonic() - room:.1f} s after there was room")
+    within(time.monotonic() - room, long)
+    print(f"database full: back {back:.1f} s after there was room")
     print(dict(failures(load.answers)))
     written = load.of(WRITE.name)
     good, added = sum(answer.ok for answer in written), small.patients() - before

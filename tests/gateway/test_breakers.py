@@ -10,9 +10,9 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from praxis_gateway import breakers
+from praxis_gateway import breakers, contracts
 from praxis_gateway.breakers import Breaker, GuardedTransport
-from praxis_gateway.bulkheads import Bulkheads
+from praxis_gateway.bulkheads import Bulkheads, kind_of
 from praxis_gateway.invoke import RefusedError, Reply
 from praxis_gateway.problems import Problem
 
@@ -160,6 +160,20 @@ def test_slow_kinds_leave_places_to_the_others() -> None:
             pass
     with bulkheads.part("reports", "b"), bulkheads.part("scheduling", "c"):
         pass
+
+
+def test_files_and_reports_have_places_of_their_own() -> None:
+    """Every call that carries a file, whatever service it is for, is told apart by its contract."""
+    kinds = {operation.full_name: kind_of(operation) for operation in contracts.load().operations}
+    expected = {
+        "praxis.claims.v1.RemittanceService/CreateRemittanceFile": "files",
+        "praxis.billing.v1.StatementService/GetStatementPdf": "files",
+        "praxis.reporting.v1.ReportService/GetPatientAging": "reports",
+        "praxis.patients.v1.PatientService/GetPatient": "patients",
+        "praxis.scheduling.v1.AppointmentService/CreateAppointment": "scheduling",
+    }
+    assert {name: kinds.get(name) for name in expected} == expected
+    assert {name.split(".")[1] for name, kind in kinds.items() if kind == "files"} >= {"billing", "claims", "patients"}
 
 
 def test_one_practice_never_takes_all_places() -> None:

@@ -22,13 +22,18 @@ PARTIAL = "partial"
 
 @dataclass(frozen=True)
 class Call:
-    """A request that the load repeats; `body` makes a fresh one each time, and a key makes it safe to repeat."""
+    """A request that the load repeats; `body` makes a fresh one each time, and a key makes it safe to repeat.
+
+    `raw` are the bytes of a file that is sent instead.
+    """
 
     name: str
     path: str
     method: str = "GET"
     body: Callable[[int], dict[str, Any]] | None = None
     keyed: bool = True
+    raw: bytes = b""
+    media_type: str = "application/json"
 
 
 @dataclass(frozen=True)
@@ -156,13 +161,13 @@ class _Line:
     def _exchange(self, call: Call, number: int) -> tuple[int, str]:
         if self.connection is None:
             self.connection = http.client.HTTPConnection(self.address, timeout=PATIENCE_SECONDS)
-        headers, body = {"Authorization": f"Bearer {self.token}"}, None
-        if call.body is not None:
-            body = json.dumps(call.body(number))
-            headers["Content-Type"] = "application/json"
-            if call.keyed:
-                headers["Idempotency-Key"] = f"{self.run}-{number}"
-        self.connection.request(call.method, call.path, body, headers)
+        headers = {"Authorization": f"Bearer {self.token}"}
+        body = call.raw if call.body is None else json.dumps(call.body(number)).encode()
+        if body:
+            headers["Content-Type"] = call.media_type
+        if call.body is not None and call.keyed:
+            headers["Idempotency-Key"] = f"{self.run}-{number}"
+        self.connection.request(call.method, call.path, body or None, headers)
         reply = self.connection.getresponse()
         content = reply.read()
         if reply.will_close:
