@@ -75,15 +75,15 @@ def bench(rest: Sequence[str]) -> int:
 
 
 def test(rest: Sequence[str]) -> int:
-    """Run pytest as asked, or in three parts: what may run together, what kills servers, what needs containers."""
+    """Run pytest as asked, or in three parts: what may run together, what wants the machine, what needs containers."""
     if "--containers" in rest:
         further = [argument for argument in rest if argument != "--containers"]
         return replace_process("-m", "pytest", "tests/containers", *further)
     if rest:
         return replace_process("-m", "pytest", *rest)
     pytest: list[str | Path] = [PYTHON, "-m", "pytest", "--ignore=tests/containers"]
-    together = call(*pytest, "-n", "2", "--dist", "loadfile", "-m", "not faults")
-    alone = call(*pytest, "-m", "faults")
+    together = call(*pytest, "-n", "2", "--dist", "loadfile", "-m", "not faults and not alone")
+    alone = call(*pytest, "-m", "faults or alone")
     contained = call(PYTHON, "-m", "pytest", "tests/containers")
     return together or alone or contained
 

@@ -232,4 +232,5 @@ def _of_body(operation: Operation, name: str) -> bool:
     """Tell whether a name that a service gives without its message can only be a field of the body."""
     target = operation.body_field
     inside = target is not None and target.message_type is not None and name in shape(target).fields_by_name
-    return inside and name not in operation.method.input_type.fields_by_name
+    in_path = {field.rsplit(".", 1)[-1] for field in operation.path_fields()}
+    return inside and name not in operation.method.input_type.fields_by_name and name not in in_path

@@ -47,7 +47,10 @@ class Race:
         headers, until = {"Idempotency-Key": coined("race")}, time.monotonic() + PATIENCE_SECONDS
         self.start.wait()
         while True:
-            answer = client.post("/v1/appointments", json=self.body, headers=headers)
+            try:
+                answer = client.post("/v1/appointments", json=self.body, headers=headers)
+            except httpx.RemoteProtocolError:  # the kept connection was just closed; the key makes it safe to ask again
+                continue
             if answer.status_code != 503 or time.monotonic() > until:
                 return answer
             with self.lock:

@@ -74,8 +74,9 @@ def test_a_booking_is_one_trace_from_the_door_to_the_projection(clinic: Clinic, 
 
 
 def _applied(trace: Trace) -> bool:
-    names = {span.name for span in trace.spans if span.service == "reporting"}
-    return {f"apply {EVENT}", "INSERT appointments"} <= names
+    names = {(span.service, span.name) for span in trace.spans}
+    wanted = {("reporting", f"apply {EVENT}"), ("reporting", "INSERT appointments"), ("scheduling", f"publish {EVENT}")}
+    return wanted <= names
 
 
 def test_a_refusal_names_its_trace_and_is_no_error(clinic: Clinic, collector: Collector) -> None:

@@ -237,7 +237,8 @@ def test_a_collector_that_is_gone_stops_nothing() -> None:
 
 def test_a_process_sends_all_three_before_it_ends(viewer: DevTrace) -> None:
     worked(OTEL_EXPORTER_OTLP_ENDPOINT=viewer.url)
-    [trace] = viewer.ring.traces()
+    # Services that other tests left running in this process may send to the same viewer.
+    [trace] = [each for each in viewer.ring.traces() if "work" in {span.name for span in each.spans}]
     assert [span.name for span in trace.spans] == ["work"]
     assert [line.text for line in trace.lines] == ["worked"]
     assert "rpc.server.call.duration" in {point.name for point in viewer.ring.points()}

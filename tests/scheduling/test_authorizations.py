@@ -30,6 +30,9 @@ BOOKED, CANCELLED = appointment_pb2.APPOINTMENT_STATE_BOOKED, appointment_pb2.AP
 CLOSED = authorization_pb2.AUTHORIZATION_STATE_CLOSED
 SHORT = "AUTHORIZATION_UNITS_SHORT"
 
+# Made long ago, so that nobody waits for news of it.
+UNKNOWN = "01a2187a-f784-7e7d-bce2-fef5fa713bda"
+
 
 @dataclass
 class Permitted:
@@ -145,7 +148,7 @@ def test_only_its_patient_types_and_days_are_permitted(desk: tuple[Practice, Any
     booked = book(practice, kind, provider, narrow, day=1)
     for reason, more in (
         ("AUTHORIZATION_OF_ANOTHER", {"patient": practice.patient()}),
-        ("AUTHORIZATION_UNKNOWN", {"authorization_id": str(new_id())}),
+        ("AUTHORIZATION_UNKNOWN", {"authorization_id": UNKNOWN}),
         ("AUTHORIZATION_OUTSIDE_DATES", {"day": -3}),
         ("AUTHORIZATION_OUTSIDE_DATES", {"day": 2}),
     ):
@@ -192,7 +195,7 @@ def test_it_may_be_given_later_and_taken_off_again(desk: tuple[Practice, Any, An
     with pytest.raises(Refused, match=SHORT):
         assign(practice, second, one.id)
     with pytest.raises(Refused, match="AUTHORIZATION_UNKNOWN"):
-        assign(practice, second, str(new_id()))
+        assign(practice, second, UNKNOWN)
     assert not assign(practice, first, "").authorization_id
     assert assign(practice, second, one.id).authorization_id == one.id
     mask = field_mask_pb2.FieldMask(paths=["notes"])
@@ -231,7 +234,7 @@ def test_dates_after_its_end_are_conflicts_and_an_unknown_one_refuses_all(desk: 
     wanted = plan(practice, kind, provider, rule(4), patient=found.patient, authorization_id=found.id)
     outcome = create(practice, wanted, on_conflict=SKIP)
     assert [item.reason for item in outcome.occurrences] == ["", "", *["AUTHORIZATION_OUTSIDE_DATES"] * 2]
-    wanted.authorization_id = str(new_id())
+    wanted.authorization_id = UNKNOWN
     with pytest.raises(Refused, match="AUTHORIZATION_UNKNOWN"):
         create(practice, wanted)
     wanted.authorization_id, wanted.patient_id = found.id, practice.patient()
@@ -263,7 +266,7 @@ def test_a_series_goes_on_with_another_authorization_from_a_date_on(desk: tuple[
     practice.call("ConfirmAppointment", pb.ConfirmAppointmentRequest(id=confirmed))
     later, since = series_service_pb2.SERIES_SCOPE_FOLLOWING, weeks(practice, 2)[0]
     with pytest.raises(Refused, match="AUTHORIZATION_UNKNOWN"):
-        change(practice, series, later, occurrence_date=since, authorization_id=str(new_id()))
+        change(practice, series, later, occurrence_date=since, authorization_id=UNKNOWN)
     one = permitted(practice, first.patient, units=1)
     with pytest.raises(Refused, match="SERIES_CONFLICTS"):
         change(practice, series, later, occurrence_date=since, authorization_id=one.id)
@@ -288,7 +291,7 @@ def test_a_visit_is_moved_beyond_the_end_of_one_authorization_with_the_next(desk
     with pytest.raises(Refused, match="AUTHORIZATION_OUTSIDE_DATES"):
         move(practice, booked, "09:00", 1)
     with pytest.raises(Refused, match="AUTHORIZATION_UNKNOWN"):
-        move(practice, booked, "09:00", 1, authorization_id=str(new_id()))
+        move(practice, booked, "09:00", 1, authorization_id=UNKNOWN)
     assert move(practice, booked, "09:00", 1, authorization_id=new.id).authorization_id == new.id
     assert book(practice, kind, provider, old).authorization_id == old.id
     with pytest.raises(Refused, match=SHORT):
