@@ -67,8 +67,8 @@ def test_many_uploads_leave_the_desk_its_places(house: House) -> None:
     print(f"{len(uploads.answers)} uploads, {dict(turned_away)}; desk {dict(failures(desk.answers))}")
     assert ("upload", 400, "REMITTANCE_UNREADABLE") in turned_away, "no upload was let in, so the run shows nothing"
     assert ("upload", 503, "OVERLOADED") in turned_away, "there was room for all, so the run shows nothing"
-    assert {(status, code) for _, status, code in turned_away} <= {
-        (400, "REMITTANCE_UNREADABLE"),
-        (503, "OVERLOADED"),
-    }
+    # Who is turned away while it still sends may see the connection close before it reads why.
+    closed = {(0, "BrokenPipeError"), (0, "ConnectionResetError"), (0, "CannotSendRequest")}
+    answered = {(400, "REMITTANCE_UNREADABLE"), (503, "OVERLOADED")}
+    assert {(status, code) for _, status, code in turned_away} <= answered | closed
     assert not failures(desk.answers)

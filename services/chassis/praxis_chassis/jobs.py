@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,9 @@ from praxis_chassis import events, files, idempotency, tables, telemetry
 from praxis_chassis.context import context_of, system_context
 
 F = TypeVar("F", bound=Callable[..., Any])
+# A practice that recorded an event a moment ago has its jobs as often as they say, every other one less often, so that
+# many practices at rest cost little; what only the clock makes due may be that late.
+BUSY_SECONDS, REST_SECONDS = 30.0, 10.0
 log = logging.getLogger(__name__)
 
 
@@ -70,6 +73,10 @@ OWN = (
 )
 
 
+LAST = text("SELECT coalesce(max(position), 0) FROM events")
+NEWEST = text("SELECT tenant_id, max(position) FROM events WHERE position > :position GROUP BY tenant_id")
+
+
 class Ticker:
     """Runs the jobs that are due; another instance's turn is skipped by an advisory lock."""
 
@@ -77,6 +84,9 @@ class Ticker:
         self.runtime = runtime
         self.jobs = [*runtime.service.job_list, *OWN]
         self.due = {item.name: 0.0 for item in self.jobs}
+        self.position: int | None = None  # of the last event that was looked at; what was before the start is past
+        self.busy_until: dict[UUID, float] = {}
+        self.rests_until: dict[tuple[str, UUID], float] = {}
 
     def tick(self) -> None:
         """Run every job that is due now."""
@@ -95,8 +105,21 @@ class Ticker:
             tenants = _tenants(guard)
             if item.whole:
                 self._guarded(item, None, lambda _span: item.function(self.runtime, tenants))
-            for tenant in () if item.whole else tenants:
+            for tenant in () if item.whole else self._whose_turn(guard, item, tenants):
                 self._guarded(item, tenant, partial(self._run_for, item, tenant))
+
+    def _whose_turn(self, guard: Connection, item: Job, tenants: Sequence[UUID]) -> Iterator[UUID]:
+        """Yield the practices that a job is for now: the busy ones, and those that have rested long enough."""
+        now = time.monotonic()
+        if self.position is None:
+            self.position = guard.execute(LAST).scalar_one()
+        for tenant, position in guard.execute(NEWEST, {"position": self.position}):
+            self.position = max(self.position, position)
+            self.busy_until[tenant] = now + BUSY_SECONDS
+        for tenant in tenants:
+            if self.busy_until.get(tenant, 0.0) > now or self.rests_until.get((item.name, tenant), 0.0) <= now:
+                self.rests_until[item.name, tenant] = now + REST_SECONDS
+                yield tenant
 
     def _guarded(self, item: Job, tenant: UUID | None, run: Callable[[Any], None]) -> None:
         with telemetry.errand(f"job {item.name}") as span:
