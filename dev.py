@@ -81,7 +81,7 @@ def test(rest: Sequence[str]) -> int:
         return replace_process("-m", "pytest", "tests/containers", *further)
     if rest:
         return replace_process("-m", "pytest", *rest)
-    pytest: list[str | Path] = [PYTHON, "-m", "pytest", "--ignore=tests/containers"]
+    pytest: list[str | Path] = [PYTHON, "-m", "pytest", "--ignore=tests/containers", "--durations=20"]
     together = call(*pytest, "-n", "2", "--dist", "loadfile", "-m", "not faults and not alone")
     alone = call(*pytest, "-m", "faults or alone")
     contained = call(PYTHON, "-m", "pytest", "tests/containers")
