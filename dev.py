@@ -7,6 +7,7 @@ import argparse
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 REQUIREMENTS = ROOT / "deploy" / "requirements"
 LOCK = REQUIREMENTS / "dev.txt"
+# Far more than a part of the tests takes; all parts together stay under what a change may take to be checked.
+PART_SECONDS = 1500
 GENERATED = ROOT / "protos" / "build" / "generated"
 SERVICES = ("patients", "scheduling", "billing", "claims", "reporting")
 SOURCE_FOLDERS = (
@@ -82,9 +85,11 @@ def test(rest: Sequence[str]) -> int:
     if rest:
         return replace_process("-m", "pytest", *rest)
     pytest: list[str | Path] = [PYTHON, "-m", "pytest", "--ignore=tests/containers", "--durations=20"]
-    together = call(*pytest, "-n", "2", "--dist", "loadfile", "-m", "not faults and not alone")
-    alone = call(*pytest, "-m", "faults or alone")
-    contained = call(PYTHON, "-m", "pytest", "tests/containers")
+    # A worker that died is not replaced: the newcomer may wait for work for ever.
+    spread = ["-n", "2", "--dist", "loadfile", "--max-worker-restart=0"]
+    together = call_bounded(*pytest, *spread, "-m", "not faults and not alone")
+    alone = call_bounded(*pytest, "-m", "faults or alone")
+    contained = call_bounded(PYTHON, "-m", "pytest", "tests/containers")
     return together or alone or contained
 
 
@@ -172,6 +177,21 @@ def step(label: str, *command: str) -> None:
 
 def call(*command: str | Path) -> int:
     return subprocess.run([str(part) for part in command], cwd=ROOT, check=False).returncode
+
+
+def call_bounded(*command: str | Path) -> int:
+    """Run a part of the tests; one that hangs is interrupted as by Ctrl-C, so that it says where it was."""
+    with subprocess.Popen([str(part) for part in command], cwd=ROOT) as process:
+        try:
+            return process.wait(PART_SECONDS)
+        except subprocess.TimeoutExpired:
+            print(f"✗ not done after {PART_SECONDS // 60} minutes, stopped", flush=True)
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return 1
 
 
 def replace_process(*arguments: str) -> int:

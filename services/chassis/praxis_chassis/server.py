@@ -118,6 +118,18 @@ class _Admission(grpc.ServerInterceptor):  # type: ignore[type-arg] # generic in
         return grpc.unary_unary_rpc_method_handler(counted, handler.request_deserializer, handler.response_serializer)
 
 
+class _Health(health.HealthServicer):
+    """Tells callers whether this process takes calls.
+
+    The library forgets a watcher that leaves on the thread that serves all calls, under a lock that a watcher who
+    comes holds while it waits for that very thread: both then wait for ever, and with them every call.
+    """
+
+    def _on_close_callback(self, *watcher: Any) -> Callable[[], None]:
+        forget = super()._on_close_callback(*watcher)
+        return lambda: threading.Thread(target=forget, name="watcher-left", daemon=True).start()
+
+
 class Server:
     """One listening process of a service."""
 
@@ -132,7 +144,7 @@ class Server:
             options=OPTIONS,
             maximum_concurrent_rpcs=4 * threads + 4,
         )
-        self.health = health.HealthServicer()
+        self.health = _Health()
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
         self.port = 0
 

@@ -27,7 +27,6 @@ from praxis_chassis.tokens import Minter
 from praxis_chassis.types import new_id
 
 ARRIVE_SECONDS = 10.0
-TRIES = 5
 
 
 class Refused(Exception):
@@ -74,7 +73,7 @@ class ServiceUnderTest:
         self.channel.close()
         if self.worker:
             self.worker.stop()
-        self.server.grpc.stop(1).wait()
+        assert self.server.grpc.stop(1).wait(20), "the server does not stop"
         self.runtime.close()
 
     def tenant(self, tenant_id: UUID | None = None) -> TenantUnderTest:
@@ -125,16 +124,10 @@ class TenantUnderTest:
         invoke = under.channel.unary_unary(
             f"/{method.full_name}", type(request).SerializeToString, method.reply.FromString
         )
-        for attempt in range(1, TRIES + 1):
-            try:
-                return invoke(request, metadata=metadata, timeout=20)
-            except grpc.RpcError as failure:
-                refused = _refused(failure)
-                # On a busy machine a part may not answer in time; nothing was changed then, and callers try again.
-                if refused.reason != "UNAVAILABLE" or attempt == TRIES:
-                    raise refused from None
-            time.sleep(0.5 * attempt)
-        raise AssertionError("unreachable")
+        try:
+            return invoke(request, metadata=metadata, timeout=20)
+        except grpc.RpcError as failure:
+            raise _refused(failure) from None
 
     def receive(self, event: Message, aggregate_id: UUID | str) -> None:
         """Let a foreign event arrive, as the next of its aggregate, and apply it."""
