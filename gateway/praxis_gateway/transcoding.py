@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -208,12 +209,26 @@ def _apply_etag(operation: Operation, request: Message, etag: str, found: list[V
 
 
 def parse_json(data: bytes) -> Any:
-    """Return the JSON value of a body, or raise saying where it breaks."""
+    """Return the JSON value of a body, or raise saying where it breaks; a name said twice could mean either value."""
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
+        json.loads(data, object_pairs_hook=_once_each)
     except orjson.JSONDecodeError as error:
         text = f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         raise InputError([Violation("", "JSON_MALFORMED", text)]) from None
+    except RecursionError:
+        text = "The body is nested too deeply; no request needs that."
+        raise InputError([Violation("", "JSON_MALFORMED", text)]) from None
+    return value
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse an object that has a name twice; parsers disagree about which value counts."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        name = next(name for name in names if names.count(name) > 1)
+        text = f"The body has {name[:60]!r} twice in one object; send each name once."
+        raise InputError([Violation("", "JSON_NAME_REPEATED", text)])
 
 
 def place_of(operation: Operation, field_path: str) -> Violation:

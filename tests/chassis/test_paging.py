@@ -12,6 +12,7 @@ import orjson
 import pytest
 from sqlalchemy import Column, Date, DateTime, Integer, MetaData, Numeric, Table, Text, Uuid
 
+from praxis.patients.v1.patient_service_pb2 import ListPatientsRequest
 from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis import paging
 from praxis_chassis.errors import DomainError
@@ -38,7 +39,7 @@ GOOD = {
 
 def decoded(column: str, value: Any) -> Any:
     order = [TABLE.c[column]]
-    shape = paging._shape(order, descending=False)
+    shape = paging._shape(order, ListPatientsRequest())
     token = base64.urlsafe_b64encode(orjson.dumps([shape, value])).decode().rstrip("=")
     return paging._decode(token, shape, order)
 
@@ -60,5 +61,12 @@ def test_text_that_is_no_such_value_is_refused(column: str) -> None:
 @pytest.mark.parametrize("column", GOOD)
 def test_an_untouched_token_is_read(column: str) -> None:
     order = [TABLE.c[column]]
-    shape = paging._shape(order, descending=False)
+    shape = paging._shape(order, ListPatientsRequest())
     assert paging._decode(paging._encode([GOOD[column]], shape), shape, order) == [GOOD[column]]
+
+
+def test_a_token_is_good_for_its_own_question_only() -> None:
+    order = [TABLE.c.uuid]
+    asked = paging._shape(order, ListPatientsRequest(query="ada", page_size=10))
+    assert paging._shape(order, ListPatientsRequest(query="ada", page_size=50, page_token="x")) == asked
+    assert paging._shape(order, ListPatientsRequest(query="bo", page_size=10)) != asked

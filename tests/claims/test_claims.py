@@ -143,6 +143,27 @@ def test_findings_say_what_to_do_and_vanish_when_it_is_done(practice: Practice) 
     assert stale.value.code == grpc.StatusCode.ABORTED
 
 
+def test_a_claim_that_failed_is_checked_again_when_what_it_is_made_of_is_mended(practice: Practice) -> None:
+    practice.tell_all()
+    practice.tell_coverage(member_id="")
+    practice.post()
+    failed = only_claim(practice)
+    assert (failed.state, failed.subscriber.member_id) == (claim_pb2.CLAIM_STATE_SCRUB_FAILED, "")
+    practice.tell_coverage(member_id="W123456789")
+    mended = only_claim(practice)
+    assert (mended.state, mended.subscriber.member_id) == (claim_pb2.CLAIM_STATE_READY, "W123456789")
+
+
+def test_a_diagnosis_is_understood_without_its_dot(practice: Practice) -> None:
+    practice.tell_all()
+    practice.post()
+    claim = only_claim(practice)
+    corrected = claim_pb2.Claim(id=claim.id, etag=claim.etag, diagnosis_codes=["J069"])
+    mask = field_mask_pb2.FieldMask(paths=["diagnosis_codes"])
+    reply = practice.tenant.call("UpdateClaim", pb.UpdateClaimRequest(claim=corrected, update_mask=mask))
+    assert list(reply.diagnosis_codes) == ["J06.9"]
+
+
 def test_fields_that_follow_other_records_are_fixed(practice: Practice) -> None:
     practice.tell_all()
     practice.post()

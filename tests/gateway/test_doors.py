@@ -59,6 +59,7 @@ def test_unknown_tokens_are_refused(anonymous: httpx.Client) -> None:
     ("content", "code"),
     [
         (b"{", "JSON_MALFORMED"),
+        (b'{"name": "x", "name": "y"}', "JSON_NAME_REPEATED"),
         (b"", "JSON_MALFORMED"),
         (b'{"name": "\xff"}', "JSON_MALFORMED"),
         ('{"name": "x"}'.encode("utf-16"), "JSON_MALFORMED"),

@@ -58,7 +58,10 @@ def test_a_booking_that_is_refused_leaves_the_hold(practice: Practice) -> None:
     provider, kind = practice.open_provider(), practice.type()
     hold = keep(practice, kind, "09:00", provider)
     with pytest.raises(Refused, match="OUTSIDE_HOURS"):
-        practice.book(kind, practice.at("20:00"), hold_token=hold.token)
+        practice.book(kind, practice.at("09:00"), hold_token=hold.token, duration_minutes=720)
+    with pytest.raises(Refused) as other:
+        practice.book(kind, practice.at("10:00"), hold_token=hold.token)
+    assert other.value.violations[0][1] == "HOLD_OF_OTHER_TIME"
     practice.book(kind, practice.at("09:00"), hold_token=hold.token)
 
 

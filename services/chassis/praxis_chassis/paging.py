@@ -27,6 +27,13 @@ class PageRequest(Protocol):
     page_size: int
     page_token: str
 
+    def MergeFrom(self, message: Any) -> None:
+        """Take over the fields of another message."""
+
+    def SerializeToString(self, *, deterministic: bool) -> bytes:
+        """Return the message as bytes."""
+        ...
+
 
 Key = InstrumentedAttribute[Any] | ColumnElement[Any]
 
@@ -45,7 +52,7 @@ def page(
     if len(rows) <= size:
         return rows, ""
     last = [getattr(rows[size - 1], str(getattr(key, "key", key))) for key in order]
-    return rows[:size], _encode(last, _shape(order, descending))
+    return rows[:size], _encode(last, _shape(order, request, descending))
 
 
 def page_of_rows(
@@ -56,26 +63,26 @@ def page_of_rows(
     rows = session.execute(query).all()
     if len(rows) <= size:
         return rows, ""
-    return rows[:size], _encode(rows[size - 1][-len(order) :], _shape(order, descending=False))
+    return rows[:size], _encode(rows[size - 1][-len(order) :], _shape(order, request))
 
 
 def begun(order: Sequence[Key], request: PageRequest) -> tuple[int, list[Any] | None]:
     """Return, for who cuts pages himself, how many rows a page has and the sort keys of the last row shown."""
     size = min(request.page_size or DEFAULT_SIZE, LARGEST_SIZE)
-    shape = _shape(order, descending=False)
+    shape = _shape(order, request)
     return size, _decode(request.page_token, shape, order) if request.page_token else None
 
 
-def token(order: Sequence[Key], last: Sequence[Any]) -> str:
+def token(order: Sequence[Key], last: Sequence[Any], request: PageRequest) -> str:
     """Return the token of the page after a row with these sort keys."""
-    return _encode(last, _shape(order, descending=False))
+    return _encode(last, _shape(order, request))
 
 
 def _cut(query: Select[T], order: Sequence[Key], request: PageRequest, descending: bool) -> tuple[Select[T], int]:
     """Return the query of one page and of one row more, which tells whether there is another."""
     size = min(request.page_size or DEFAULT_SIZE, LARGEST_SIZE)
     if request.page_token:
-        values = _decode(request.page_token, _shape(order, descending), order)
+        values = _decode(request.page_token, _shape(order, request, descending), order)
         query = query.where(_after(order, values, descending))
     keys = [key.desc() if descending else key.asc() for key in order]
     return query.order_by(*keys).limit(size + 1), size
@@ -90,9 +97,13 @@ def _after(order: Sequence[Key], values: Sequence[Any], descending: bool) -> Col
     return or_(*cases)
 
 
-def _shape(order: Sequence[Key], descending: bool) -> str:
+def _shape(order: Sequence[Key], request: PageRequest, descending: bool = False) -> str:
+    """Return what a token is good for: this order, and the same question, in pages of any size."""
+    question = type(request)()
+    question.MergeFrom(request)
+    question.page_size, question.page_token = 0, ""
     text = ",".join(str(key) for key in order) + str(descending)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashlib.sha256(text.encode() + question.SerializeToString(deterministic=True)).hexdigest()[:8]
 
 
 def _encode(values: Sequence[Any], shape: str) -> str:

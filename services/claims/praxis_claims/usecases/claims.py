@@ -16,6 +16,7 @@ from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
 from praxis_chassis.merging import now_of
 from praxis_claims.rules.claim_numbers import normalized
+from praxis_claims.rules.code_search import dotted, undotted
 from praxis_claims.rules.lifecycle import State
 from praxis_claims.store.mappings import CLAIM, CORRECTABLE
 from praxis_claims.store.models import Claim, ClaimAttempt, LocationCopy
@@ -30,6 +31,7 @@ def correct(session: Session, request: claim_service_pb2.UpdateClaimRequest) -> 
         if path.split(".")[0] not in CORRECTABLE:
             raise invalid(f"claim.{path}", "CLAIM_FIELD_FIXED")
     CLAIM.apply(claim, request.claim, paths or sorted(CORRECTABLE))
+    claim.diagnosis_codes = [dotted(undotted(code)) for code in claim.diagnosis_codes]
     scrubbing.check(session, claim)
     return claim
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from praxis.billing.v1 import encounter_pb2
 from praxis.claims.v1 import claim_pb2, events_pb2
 from praxis_chassis.context import context_of
 from praxis_chassis.events import record
+from praxis_chassis.merging import all_within
 from praxis_chassis.types import Money, new_id
 from praxis_claims.rules import claim_numbers
 from praxis_claims.rules.code_search import dotted, undotted
 from praxis_claims.rules.lifecycle import EDITABLE, State
-from praxis_claims.store.models import Claim
+from praxis_claims.store.models import Claim, CoverageCopy, LocationCopy
 from praxis_claims.usecases import completion, scrubbing, timeline
 
 WAKE_AT_ONCE = 500
@@ -25,6 +26,19 @@ CAUSES = {
     encounter_pb2.RELATED_CAUSE_EMPLOYMENT: claim_pb2.CLAIM_CAUSE_EMPLOYMENT,
     encounter_pb2.RELATED_CAUSE_AUTO_ACCIDENT: claim_pb2.CLAIM_CAUSE_AUTO_ACCIDENT,
     encounter_pb2.RELATED_CAUSE_OTHER_ACCIDENT: claim_pb2.CLAIM_CAUSE_OTHER_ACCIDENT,
+}
+
+_SUBSCRIBED = select(CoverageCopy.coverage_id)
+_LOCATED = select(LocationCopy.location_id)
+# Which claims are made of a copy, by the kind of the copy.
+MADE_OF: dict[str, Callable[[UUID], ColumnElement[bool]]] = {
+    "patient": lambda key: Claim.patient_id.in_(all_within(key)),
+    "subscriber": lambda key: Claim.coverage_id.in_(_SUBSCRIBED.where(CoverageCopy.subscriber_party_id == key)),
+    "coverage": lambda key: Claim.coverage_id == key,
+    "practice": lambda key: Claim.location_id.in_(_LOCATED.where(LocationCopy.practice_id == key)),
+    "location": lambda key: Claim.location_id == key,
+    "rendering_practitioner": lambda key: Claim.rendering_practitioner_id == key,
+    "referrer": lambda key: Claim.referrer_id == key,
 }
 
 
@@ -58,9 +72,11 @@ def withdraw_for(session: Session, encounter: encounter_pb2.Encounter) -> None:
 
 
 def wake(session: Session, key: str) -> None:
-    """Fill and check the claims that waited for a copy, named as `kind:id`."""
-    waiting = select(Claim).where(Claim.missing.contains([key]), Claim.state == State.DRAFT).with_for_update()
-    for claim in session.scalars(waiting):
+    """Fill and check the claims that waited for a copy, named as `kind:id`, and those made of it that failed."""
+    kind, _, identifier = key.partition(":")
+    waiting = and_(Claim.missing.contains([key]), Claim.state == State.DRAFT)
+    failed = and_(MADE_OF[kind](UUID(identifier)), Claim.state == State.SCRUB_FAILED)
+    for claim in session.scalars(select(Claim).where(or_(waiting, failed)).order_by(Claim.id).with_for_update()):
         scrubbing.check(session, claim)
 
 

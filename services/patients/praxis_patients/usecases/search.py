@@ -58,7 +58,7 @@ def _found(
     if len(found.rows) <= size and wider != terms:
         found = finding.found(session, wider, within, states, place, size + 1)
     shown = found.rows[:size]
-    token = paging.token(finding.ORDER, shown[-1]) if len(found.rows) > size else ""
+    token = paging.token(finding.ORDER, shown[-1], request) if len(found.rows) > size else ""
     return Page(PATIENT_READING.several(session, [row[-1] for row in shown]), token, found.cut)
 
 

@@ -53,7 +53,7 @@ def book(session: Session, appointment: Appointment) -> Appointment:
     eligibility.check_alive(session, appointment)
     eligibility.check_notice(session, wish, appointment)
     authorizations.take(session, appointment)
-    kept = holds.redeem(session, appointment.hold_token).resource_ids if appointment.hold_token else []
+    kept = holds.redeem(session, appointment).resource_ids if appointment.hold_token else []
     named = list(appointment.resource_ids or kept)
     order = Order(appointment, wish, named, appointment.override_reason)
     plan = judged(session, order)

@@ -9,18 +9,21 @@ from sqlalchemy.orm import Session
 from praxis.scheduling.v1 import errors_pb2, events_pb2, hold_pb2
 from praxis_chassis import clock
 from praxis_chassis.database import fetch
-from praxis_chassis.errors import DomainError
+from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
 from praxis_scheduling.store import calendar
-from praxis_scheduling.store.models import Hold
+from praxis_scheduling.store.models import Appointment, Hold
 
 
-def redeem(session: Session, token: str) -> Hold:
+def redeem(session: Session, appointment: Appointment) -> Hold:
     """Free the time of a hold for the appointment that takes it in the same transaction."""
-    hold = session.scalars(select(Hold).where(Hold.token == token).with_for_update()).one_or_none()
+    held = select(Hold).where(Hold.token == appointment.hold_token)
+    hold = session.scalars(held.with_for_update()).one_or_none()
     if hold is None:
         raise DomainError(errors_pb2.ERROR_REASON_HOLD_UNKNOWN)
     _check_held(session, hold)
+    if hold.start_time != appointment.start_time:
+        raise invalid("appointment.start_time", "HOLD_OF_OTHER_TIME", start_time=hold.start_time)
     return _end(session, hold, hold_pb2.HOLD_STATE_USED, events_pb2.HoldUsed)
 
 
