@@ -86,7 +86,7 @@ def test(rest: Sequence[str]) -> int:
         return replace_process("-m", "pytest", *rest)
     pytest: list[str | Path] = [PYTHON, "-m", "pytest", "--ignore=tests/containers", "--durations=20"]
     # A worker that died is not replaced: the newcomer may wait for work for ever.
-    spread = ["-n", "2", "--dist", "loadfile", "--max-worker-restart=0"]
+    spread = ["-n", "2", "--no-loadscope-reorder", "--max-worker-restart=0"]
     together = call_bounded(*pytest, *spread, "-m", "not faults and not alone")
     alone = call_bounded(*pytest, "-m", "faults or alone")
     contained = call_bounded(PYTHON, "-m", "pytest", "tests/containers")

@@ -14,6 +14,7 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 from support.platform import Platform
 from support.servers import servers
+from xdist.scheduler import LoadFileScheduling
 
 from praxis_chassis.keys import make_keys_file
 from praxis_chassis.testing import ServiceUnderTest
@@ -24,10 +25,30 @@ if TYPE_CHECKING:
     from support.front_door import FrontDoor
     from support.practice_day import Lived
 
+# Making one of these twice costs a minute.
+COSTLY = {
+    "a whole installation": ("tests/journeys/",),
+    "a gateway with a practice that has lived its day": ("tests/contracts/", "tests/gateway/"),
+}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--long`: the full counts of the fault tests and simulations, and everything that is timed."""
     parser.addoption("--long", action="store_true", help="run fault tests and simulations at their full counts")
+
+
+class Scheduler(LoadFileScheduling):
+    """Gives whole files to the workers, and to one of them all that share something which takes long to make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return next((name for name, folders in COSTLY.items() if file.startswith(folders)), file)
+
+
+@pytest.hookimpl
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
+    """Spread the tests over the workers."""
+    return Scheduler(config, log)
 
 
 @pytest.fixture(scope="session")

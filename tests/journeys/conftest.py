@@ -19,7 +19,7 @@ from tests.support.system import System, attached, existing_home, started
 from praxis_local.topology import telemetry
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def collector() -> Iterator[Collector]:
     """What the system exports: every trace, every metric and every log line of all journeys."""
     if existing_home():
@@ -28,7 +28,7 @@ def collector() -> Iterator[Collector]:
         yield collector
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # it works even when nobody calls, so it ends before others begin
 def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Every part of Praxis over HTTP; PRAXIS_SYSTEM_HOME names an installation that runs already."""
     if home := existing_home():
@@ -45,7 +45,7 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             assert hits(COINED, told(system)) == [], "after all journeys, somebody's word is told"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stranger(system: System) -> Iterator[Clinic]:
     """Somebody of another practice."""
     with closing(open_clinic(system, "willow")) as clinic:

@@ -17,6 +17,7 @@ from support.platform import Platform
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from praxis_chassis import app as chassis_app
+from praxis_chassis import boundary
 from praxis_chassis.context import Actor, Context
 from praxis_chassis.testing import ServiceUnderTest
 from praxis_chassis.types import new_id
@@ -165,6 +166,16 @@ def opened(platform: Platform, running: Callable[..., ServiceUnderTest]) -> Iter
         thread.join()
         server.server_close()
         gateway.runtime.close()
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Let what names something unknown be refused at once, where a test knows that nothing is on its way."""
+    patience, boundary.PENDING_SECONDS = boundary.PENDING_SECONDS, 0.0
+    try:
+        yield
+    finally:
+        boundary.PENDING_SECONDS = patience
 
 
 def route_pattern(template: str) -> re.Pattern[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 from google.protobuf.descriptor import Descriptor
-from support.front_door import ID, Exchange
+from support.front_door import ID, Exchange, at_once
 
 from praxis_gateway import contracts
 from praxis_gateway.contracts import Operation
@@ -156,9 +156,10 @@ class Swapper:
 
     def _send(self, said: Said, place: Place, other: str, headers: dict[str, str]) -> None:
         changed = said.swapped(place, other)
-        answer = self.client.request(
-            said.method, changed.path(), params=list(changed.query), content=changed.content, headers=headers
-        )
+        with at_once():
+            answer = self.client.request(
+                said.method, changed.path(), params=list(changed.query), content=changed.content, headers=headers
+            )
         self.swaps.append(Swap(said, place, other, answer.status_code, answer.content.decode(errors="replace")))
 
 

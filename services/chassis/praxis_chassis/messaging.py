@@ -31,7 +31,8 @@ from praxis_chassis.jobs import Ticker
 from praxis_chassis.outbox import STREAM_DAYS, Pending, Published
 from praxis_chassis.service import Runtime
 
-POLL_SECONDS = 0.05
+# While events come, the next is looked for soon; a practice at rest costs a quarter of that.
+POLL_SECONDS, REST_SECONDS, AWAKE_SECONDS = 0.05, 0.2, 5.0
 BLANK_SECONDS = 1.0
 COMPARE_SECONDS = 5.0
 BATCH = 100
@@ -130,13 +131,19 @@ class Relay:
                     await _pause(stop, 1.0)
                     continue
                 self.compare_at = 0.0
-                while not stop.is_set():
-                    if not await self.step():
-                        await _pause(stop, POLL_SECONDS)
+                await self._publish(stop)
             except Exception as failure:
                 log.warning("relay paused", extra={"failure": type(failure).__name__}, exc_info=self.runtime.verbose)
                 await _pause(stop, 0.5)
         await asyncio.to_thread(self.log.resign)
+
+    async def _publish(self, stop: asyncio.Event) -> None:
+        rests_at = 0.0
+        while not stop.is_set():
+            if await self.step():
+                rests_at = time.monotonic() + AWAKE_SECONDS
+            else:
+                await _pause(stop, POLL_SECONDS if time.monotonic() < rests_at else REST_SECONDS)
 
     async def step(self) -> int:
         """Publish one batch and return how many events it had."""
