@@ -394,5 +394,6 @@ def _database_failure(failure: DBAPIError) -> DomainError | None:
     if isinstance(failure.orig, pg.DataError):
         return refuse([Violation("", "VALUE_NOT_STORABLE")])
     if isinstance(failure, OperationalError):
+        log.warning("database does not do it now", extra={"failure": type(failure.orig).__name__}, exc_info=failure)
         return common_error(common.COMMON_ERROR_REASON_UNAVAILABLE)
     return None
