@@ -10,13 +10,20 @@ from uuid import UUID
 
 import grpc
 import pytest
+from psycopg.errors import DeadlockDetected
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import OperationalError
 
 from praxis.patients.v1 import directory_service_pb2 as directory
 from praxis.patients.v1 import events_pb2, patient_pb2, patient_service_pb2, practice_pb2
 from praxis.policy.v1 import policy_pb2
+from praxis.scheduling.v1 import appointment_service_pb2
+from praxis.scheduling.v1 import errors_pb2 as scheduling_errors
 from praxis_chassis import audit, tables
+from praxis_chassis.boundary import TRIES, Patience
+from praxis_chassis.errors import DomainError
 from praxis_chassis.testing import Refused, ServiceUnderTest, TenantUnderTest
+from praxis_chassis.types import new_id
 
 NPI = "1234567893"
 
@@ -233,3 +240,12 @@ def test_an_rpc_that_asks_for_a_second_factor_is_closed_until_it_was_proven(
     tenant.call("ListPractices", directory.ListPracticesRequest(), factor_time=time.time() - 10)
     with pytest.raises(Refused):
         tenant.call("ListPractices", directory.ListPracticesRequest(), factor_time=time.time() - 301)
+
+
+def test_who_waited_for_an_event_is_still_tried_again_after_a_collision() -> None:
+    named = appointment_service_pb2.GetAppointmentRequest(id=str(new_id()))
+    patience = Patience(scheduling_errors.ErrorReason, named, "command")
+    for _ in range(2 * TRIES):
+        assert patience.worth_repeating(DomainError(scheduling_errors.ERROR_REASON_AUTHORIZATION_UNKNOWN))
+    deadlock = OperationalError("", {}, DeadlockDetected())
+    assert [patience.worth_repeating(deadlock) for _ in range(TRIES)] == [*[True] * (TRIES - 1), False]

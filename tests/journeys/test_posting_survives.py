@@ -30,7 +30,6 @@ def clinic(system: System) -> Iterator[Clinic]:
         yield clinic
 
 
-@pytest.mark.faults
 @pytest.mark.slow
 def test_a_killed_posting_and_a_repeated_file_change_nothing(clinic: Clinic, stranger: Clinic) -> None:
     encounters = [charged(clinic) for _ in range(CLAIMS)]

@@ -318,16 +318,16 @@ class Patience:
         self.errors, self.request = errors, request
         self.tries = TRIES if kind == "command" else 1
         self.until = time.monotonic() + PENDING_SECONDS
-        self.attempts = 0
+        self.collisions = 0
 
     def worth_repeating(self, failure: Exception) -> bool:
         """Wait and say yes after a collision with another transaction, or when a foreign event is on its way."""
-        self.attempts += 1
         if isinstance(failure, DomainError):
             return self._pending(failure)
-        if self.attempts >= self.tries or not collided(failure):
+        self.collisions += 1
+        if self.collisions >= self.tries or not collided(failure):
             return False
-        time.sleep(0.005 * self.attempts)
+        time.sleep(0.005 * self.collisions)
         return True
 
     def _pending(self, failure: DomainError) -> bool:
