@@ -89,6 +89,15 @@ def test_a_collision_is_tried_again_and_not_counted(scheduling: ServiceUnderTest
     assert tenant.dead_letters() == 0
 
 
+def test_an_event_comes_again_as_long_as_somebody_holds_what_it_changes(scheduling: ServiceUnderTest) -> None:
+    tenant, patient = scheduling.tenant(), new_id()
+    event, held = envelope(tenant.id, patient, 1, "Ada"), OperationalError("", None, pg.LockNotAvailable())
+    with failing(scheduling, patient, failure=held):
+        assert {apply(scheduling, event) for _ in range(inbox.ATTEMPTS * 2)} == {Verdict.RETRY}
+    assert apply(scheduling, event) is Verdict.DONE
+    assert (copied(tenant, str(patient)), tenant.dead_letters()) == ("Ada", 0)
+
+
 def test_one_that_fails_leaves_the_others_of_its_run_applied(scheduling: ServiceUnderTest) -> None:
     tenant, patients = scheduling.tenant(), [new_id() for _ in range(4)]
     run = [envelope(tenant.id, patient, version, f"Name {version}") for version in (1, 2) for patient in patients]

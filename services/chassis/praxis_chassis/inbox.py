@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 from google.protobuf.message import DecodeError
 from opentelemetry.trace import SpanKind
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -102,6 +103,8 @@ def apply(runtime: Any, reactions: Reactions, envelope: Envelope) -> Verdict:
                 progress.of(session).write(session)
                 return verdict
         except Exception as failure:  # noqa: BLE001 - whatever a reaction raises must not stop the other events
+            if isinstance(getattr(failure, "orig", None), LockNotAvailable):
+                return Verdict.RETRY  # as long as somebody else holds what the event changes
             if not collided(failure):
                 return _count_failure(runtime, envelope, failure)
         time.sleep(0.01 * attempt)
