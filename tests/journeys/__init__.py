@@ -1,0 +1,1 @@
+"""One package, so that its installation ends with its last test."""
