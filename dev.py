@@ -78,7 +78,7 @@ def bench(rest: Sequence[str]) -> int:
 
 
 def test(rest: Sequence[str]) -> int:
-    """Run pytest as asked, or in three parts: without faults, with faults, and what needs containers."""
+    """Run pytest as asked, or in three parts: what may run together, what wants the machine, what needs containers."""
     if "--containers" in rest:
         further = [argument for argument in rest if argument != "--containers"]
         return replace_process("-m", "pytest", "tests/containers", *further)
@@ -86,11 +86,11 @@ def test(rest: Sequence[str]) -> int:
         return replace_process("-m", "pytest", *rest)
     pytest: list[str | Path] = [PYTHON, "-m", "pytest", "--durations=20"]
     # A worker that died is not replaced: the newcomer may wait for work for ever.
-    spread = ["--ignore=tests/containers", "-n", "2", "--no-loadscope-reorder", "--max-worker-restart=0"]
-    calm = call_bounded(*pytest, *spread, "-m", "not faults and not whole")
-    faulty = call_bounded(*pytest, *spread, "-m", "faults or whole")
+    spread = ["-n", "2", "--no-loadscope-reorder", "--max-worker-restart=0"]
+    together = call_bounded(*pytest, *spread, "--ignore=tests/containers", "-m", "not alone")
+    alone = call_bounded(*pytest, "--ignore=tests/containers", "-m", "alone")
     contained = call_bounded(*pytest, "tests/containers")
-    return calm or faulty or contained
+    return together or alone or contained
 
 
 def proto(rest: Sequence[str]) -> int:

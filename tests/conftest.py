@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 COSTLY = {
     "a whole installation": ("tests/journeys/",),
     "a gateway with a practice that has lived its day": ("tests/contracts/", "tests/gateway/"),
-    "an installation that stands faults": tuple(
-        f"tests/faults/test_{name}.py"
-        for name in ("clocks", "full_disk", "overload", "restarts", "services_fall", "slow_lines")
-    ),
 }
 
 

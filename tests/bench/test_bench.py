@@ -19,7 +19,7 @@ ROWS = {"0", "1", "2", "3", "4", "6", "7", "8", "9", "14", "15", "16", "17", "25
 PAIRED = {"1", "2", "3", "4", "7", "8", "9", "16", "17", "25"}
 
 
-@pytest.mark.whole
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_rows_are_measured_and_told(tmp_path: Path, *, long: bool) -> None:
     wanted = ROWS if long else SHORT_ROWS

@@ -22,7 +22,7 @@ from praxis_chassis.errors import CallFailed
 from praxis_chassis.testing import ServiceUnderTest
 from praxis_chassis.types import new_id
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.alone]
 # A server elsewhere names a process that here is nobody's, or somebody else's.
 of_this_machine = pytest.mark.skipif(
     os.environ.get("PRAXIS_TEST_BACKEND", "embedded") != "embedded", reason="stops a process of the embedded server"

@@ -16,7 +16,7 @@ from tests.support.load import failures
 from praxis_local.processes import wait_until
 from praxis_local.topology import GATEWAY, SERVICES
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.timeout(280)]
 CHANGES, TOLERATED_SECONDS = 12, 60
 FAKETIME = "*/faketime/libfaketimeMT.so.1"
 

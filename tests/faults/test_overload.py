@@ -10,7 +10,7 @@ from tests.support.load import Answer, Call, failures, percentile
 
 from praxis_local.processes import wait_until
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.timeout(400)]
 DEADLINE_SECONDS, LATE_SECONDS, RECOVERY_SECONDS = 2.0, 1.0, 5.0
 GOODPUT_SHARE = 0.75
 # A machine that others use as well gets more before the test calls it a fault; `--long` holds it to the goal.

@@ -14,7 +14,7 @@ from tests.support.load import failures, outage
 from praxis_local.processes import wait_until
 from praxis_local.topology import SERVICES
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.timeout(240)]
 ERROR_SECONDS = 5.0
 # The goal is five seconds; a machine that others use as well gets more before the test calls it a fault.
 GENEROUS = 3.0

@@ -10,7 +10,7 @@ from tests.support.load import Call, Load, failures, share_ok
 
 from praxis_local.processes import wait_until
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.timeout(240)]
 VICTIMS = ["patients", "scheduling", "billing", "claims", "reporting"]
 UNRELATED_OK = 0.999
 # Services whose part of the view of a patient is left out, with a warning, while they are gone.

@@ -24,7 +24,7 @@ from praxis_gateway.breakers import EARNED_PER_CALL, LEAST_CALLS, MOST_SAVED, OP
 from praxis_local.processes import wait_until
 from praxis_local.topology import GATEWAY
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.timeout(280)]
 READ_SECONDS = 2.0
 ASKERS, ASKED, ASKED_PER_SECOND = 8, 120, 20.0
 # The deadline is exact on an idle machine; a loaded one wakes threads late. `--long` is for an idle one.

@@ -21,7 +21,7 @@ from tests.support.system import STOP_SECONDS, System, started
 
 from praxis_local.processes import wait_until
 
-pytestmark = [pytest.mark.whole, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ROLES = {"owner", "front_desk", "biller", "provider"}
 
 

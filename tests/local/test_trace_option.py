@@ -37,7 +37,7 @@ def process_of(port: str) -> int | None:
     return None
 
 
-@pytest.mark.whole
+@pytest.mark.slow
 def test_every_call_is_seen_at_an_address_that_was_told() -> None:
     with (
         TemporaryDirectory(prefix="praxis-trace-") as folder,
