@@ -196,7 +196,7 @@ def test_what_is_not_permitted_is_refused(known: Practice, asked: Any, reason: s
     [
         ({"units": 0}, "authorization.units", "INT32_GTE_LTE"),
         ({"to_date": "2026-03-01"}, "authorization.to_date", "DATES_REVERSED"),
-        ({"number": ""}, "authorization.number", "STRING_MIN_LEN"),
+        ({"number": ""}, "authorization.number", "STRING_PATTERN"),
         ({"coverage_id": identifier()}, "authorization.coverage_id", "COVERAGE_OF_ANOTHER"),
         ({"diagnosis_codes": ["back pain"]}, "authorization.diagnosis_codes[0]", "STRING_PATTERN"),
     ],

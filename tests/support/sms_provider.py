@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,7 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif ending in (VANISHES, LOST):
             if ending == VANISHES:
                 self.texts.take(fields)
-            self.connection.close()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
         else:
             self._answer(201, self.texts.take(fields))
 

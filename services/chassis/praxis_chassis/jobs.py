@@ -21,7 +21,7 @@ from praxis_chassis.context import context_of, system_context
 F = TypeVar("F", bound=Callable[..., Any])
 # A practice that recorded an event a moment ago has its jobs as often as they say, every other one less often, so that
 # many practices at rest cost little; what only the clock makes due may be that late.
-BUSY_SECONDS, REST_SECONDS = 30.0, 10.0
+BUSY_SECONDS, REST_SECONDS = 10.0, 10.0
 log = logging.getLogger(__name__)
 
 
