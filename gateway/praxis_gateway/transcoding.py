@@ -224,11 +224,12 @@ def parse_json(data: bytes) -> Any:
 
 def _once_each(pairs: list[tuple[str, Any]]) -> None:
     """Refuse an object that has a name twice; parsers disagree about which value counts."""
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        name = next(name for name in names if names.count(name) > 1)
-        text = f"The body has {name[:60]!r} twice in one object; send each name once."
-        raise InputError([Violation("", "JSON_NAME_REPEATED", text)])
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            text = f"The body has {name[:60]!r} twice in one object; send each name once."
+            raise InputError([Violation("", "JSON_NAME_REPEATED", text)])
+        seen.add(name)
 
 
 def place_of(operation: Operation, field_path: str) -> Violation:

@@ -317,7 +317,7 @@ def test_certificates_of_seconds_are_renewed_while_calls_run_and_none_fails(
     answered, failed = [0] * 4, []
 
     def call(number: int) -> None:
-        while not stopping.wait(0.01):
+        while not stopping.is_set():
             try:
                 tenant.call("ListPractices", directory.ListPracticesRequest())
                 answered[number] += 1
@@ -327,7 +327,7 @@ def test_certificates_of_seconds_are_renewed_while_calls_run_and_none_fails(
     callers = [threading.Thread(target=call, args=(number,)) for number in range(4)]
     for thread in callers:
         thread.start()
-    time.sleep(2.5 * LIFE.total_seconds())
+    time.sleep(4 * LIFE.total_seconds())
     stopping.set()
     for thread in (*callers, watch):
         thread.join()
@@ -336,6 +336,6 @@ def test_certificates_of_seconds_are_renewed_while_calls_run_and_none_fails(
     renewals = [line for line in told if line.startswith("renewed")]
     print(f"{sum(answered)} calls over {len(renewals)} renewals, {len(failed)} failed")
     assert not failed, failed[:3]
-    assert len(renewals) >= 2, told
-    assert all(authority.expiries()[part] > ended + LIFE for part, ended in first.items())
+    assert len(renewals) >= 4, told
+    assert all(authority.expiries()[part] > ended + 2 * LIFE for part, ended in first.items())
     assert min(answered) > 50
