@@ -174,6 +174,41 @@ def test_the_double_booking_switch_is_for_the_desk_and_for_types_that_allow_it(p
         practice.book(loose, practice.at("09:00"), provider)
 
 
+def test_a_search_says_which_times_would_be_a_double_booking_and_shows_them_after_free_ones(practice: Practice) -> None:
+    hours = ("09:00", "10:00")
+    busy = practice.open_provider("Dr A", hours, double_booking_enabled=True)
+    practice.open_provider("Dr B", hours)
+    strict, loose = practice.type("Strict"), practice.type("Loose", overbooking_allowed=True)
+    first = practice.book(strict, practice.at("09:00"), busy)
+
+    def found(kind: Any, **more: Any) -> list[tuple[str, str, bool]]:
+        slots = practice.slots(kind, practice.at("00:00"), practice.at("23:00"), step_minutes=30, **more)
+        return [(slot.local_start, slot.resource_name, slot.double_booking) for slot in slots]
+
+    free = [("09:00", "Dr B", False), ("09:30", "Dr A", False), ("09:30", "Dr B", False)]
+    assert found(loose) == [free[0], ("09:00", "Dr A", True), *free[1:]]
+    assert found(strict) == found(loose, channel=BOOKING) == free
+    second = practice.book(loose, practice.at("09:00"), busy)
+    assert [item.lane for item in second.reservations] == [1]
+    assert found(loose) == free
+    practice.call(
+        "CancelAppointment", pb.CancelAppointmentRequest(id=first.id, by=appointment_pb2.CANCELLED_BY_PRACTICE)
+    )
+    assert found(loose) == [free[0], ("09:00", "Dr A", True), *free[1:]]  # beside the second one
+
+
+def test_a_search_takes_the_room_that_needs_no_double_booking(practice: Practice) -> None:
+    practice.open_provider()
+    rooms = [practice.resource(f"Room {number}", ROOM, double_booking_enabled=True) for number in (1, 2)]
+    roles = [appointment_type_pb2.RequiredRole(kind=kind) for kind in (resource_pb2.RESOURCE_KIND_PROVIDER, ROOM)]
+    kind = practice.type("Both", required_roles=roles, overbooking_allowed=True)
+    plain = practice.type("Room", required_roles=roles[1:])
+    for used, offered, double in ((rooms[0], rooms[1], False), (rooms[1], rooms[0], True)):
+        practice.book(plain, practice.at("09:00"), used)
+        (slot,) = practice.slots(kind, practice.at("09:00"), practice.at("09:00"))
+        assert (slot.resource_ids[1], slot.double_booking) == (offered.id, double)
+
+
 def test_an_override_opens_an_extra_lane_with_reason_and_person(practice: Practice) -> None:
     provider, kind = practice.open_provider(), practice.type()
     practice.book(kind, practice.at("09:00"), provider)

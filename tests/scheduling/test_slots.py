@@ -131,6 +131,22 @@ def test_a_lane_that_is_given_is_free(
             assert all(b <= first or a >= last for a, b in busy.get(given_lane, []))
 
 
+@given(busy=BUSY, capacity=st.integers(1, 2), extra=st.integers(0, 1), need=NEEDS)
+def test_a_double_booking_is_one_more_than_the_capacity_at_some_minute_or_lane(
+    busy: dict[int, list[tuple[int, int]]], capacity: int, extra: int, need: Need
+) -> None:
+    masks = {lane: GRID.union((at(a), at(b)) for a, b in ranges) for lane, ranges in busy.items()}
+    calendar = Availability(openness(GRID, None, [], GUEST), masks, capacity + extra, extra)
+    doubled = calendar.double_bookings(need)
+    assert doubled & ~calendar.starts(need) == 0
+    for start in minutes_of(calendar.starts(need) & GRID.mask(15, LENGTH - need.duration - need.after)):
+        minutes = set(range(start - need.before, start + need.duration + need.after))
+        taken = {lane: {minute for a, b in ranges for minute in range(a, b)} for lane, ranges in busy.items()}
+        a_lane_is_free = any(not minutes & taken.get(lane, set()) for lane in range(capacity))
+        crowded = any(sum(minute in of for of in taken.values()) >= capacity for minute in minutes)
+        assert bool(doubled >> start & 1) == (crowded or not a_lane_is_free), start
+
+
 def search(seats: list[Seats], calendar: dict[UUID, Availability], wanted: int) -> list[FreeTime]:
     starts = [
         {key: chunked(starts_of(calendar[key], group.part), LENGTH) for key in group.candidates} for group in seats

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from praxis_scheduling.rules.grid import Grid, runs
+from praxis_scheduling.rules.grid import Grid, at_least, runs
 from praxis_scheduling.rules.hours import BlockKind, Span
 
 EXTRA_LANE = 1000
@@ -130,11 +130,15 @@ def lane_count(capacity: int, extra: int, *, switch: bool, overbooking: bool, de
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """One resource in one window: what its rules say, and which lanes are taken when."""
+    """One resource in one window: what its rules say, and which lanes are taken when.
+
+    Of the lanes the last `extra` are beyond the capacity: the double-booking switch opens them.
+    """
 
     openness: Openness
     busy: Mapping[int, int]
     lanes: int
+    extra: int = 0
 
     def lanes_at(self, start: int) -> int:
         """Return how many appointments may begin at this minute; a wave brings its own number."""
@@ -162,20 +166,36 @@ class Availability:
     def starts(self, need: Need) -> int:
         """Return the minutes at which an appointment breaks no rule and finds a lane."""
         by_rule = self.openness.starts(need.duration)
-        waves = sum(1 << minute for minute in self.openness.waves)
-        return (by_rule & ~waves & self._free_starts(need)) | sum(
+        return (by_rule & ~self._waves & self._free_starts(self.lanes, need)) | sum(
             1 << minute
             for minute in self.openness.waves
             if by_rule >> minute & 1 and self.lane(minute, need) is not None
         )
 
-    def _free_starts(self, need: Need) -> int:
+    def double_bookings(self, need: Need) -> int:
+        """Return at which of its starts an appointment would be one too many for the capacity; a wave has its own."""
+        capacity = self.lanes - self.extra
+        if not self.extra and all(lane < capacity for lane in self.busy):
+            return 0
+        # A lane of the capacity may be free again while an extra one is still in use: two at a time all the same.
+        full = at_least(self.busy.values(), capacity, self.openness.grid.all)
+        within = self._free_starts(capacity, need) & self._starts_beside(full, need)
+        return self.starts(need) & ~within & ~self._waves
+
+    @property
+    def _waves(self) -> int:
+        return sum(1 << minute for minute in self.openness.waves)
+
+    def _free_starts(self, lanes: int, need: Need) -> int:
+        found = 0
+        for lane in range(lanes):
+            found |= self._starts_beside(self.busy.get(lane, 0), need)
+        return found
+
+    def _starts_beside(self, taken: int, need: Need) -> int:
+        """Return the minutes at which an appointment and its buffers touch none of those that are taken."""
         grid = self.openness.grid
         # Behind both ends nothing is known to be taken, so buffers may reach out of the window there.
         margin = need.occupied
         whole = (1 << (grid.minutes + 2 * margin)) - 1
-        found = 0
-        for lane in range(self.lanes):
-            free = runs(whole & ~(self.busy.get(lane, 0) << margin), need.occupied)
-            found |= free >> (margin - need.before)
-        return found & grid.all
+        return runs(whole & ~(taken << margin), need.occupied) >> (margin - need.before) & grid.all

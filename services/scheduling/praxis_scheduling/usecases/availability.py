@@ -94,7 +94,8 @@ def load(
                 guest,
             ),
             busy.get(resource.id, {}),
-            _lanes(resource, wish),
+            lanes := _lanes(resource, wish),
+            lanes - resource.capacity,
         )
         for resource in resources
     }

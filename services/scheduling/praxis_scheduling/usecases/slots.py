@@ -19,7 +19,7 @@ from praxis_chassis.mapping import instant
 from praxis_scheduling.rules.availability import Availability
 from praxis_scheduling.rules.grid import MINUTE, Grid
 from praxis_scheduling.rules.hours import ANY_HOUR, LocalHours
-from praxis_scheduling.rules.slots import FreeTime, Seats, chunked, free_times, starts_of
+from praxis_scheduling.rules.slots import Days, FreeTime, Seats, chunked, double_bookings_of, free_times, starts_of
 from praxis_scheduling.store import calendar
 from praxis_scheduling.store.models import AppointmentType, Resource
 from praxis_scheduling.usecases import availability
@@ -82,7 +82,7 @@ class Window:
 
 
 def find(session: Session, search: Search) -> list[appointment_pb2.Slot]:
-    """Return free times, earliest first."""
+    """Return free times, earliest first, and at each time those that are no double booking first."""
     window = _window(session, search)
     kinds = {role.kind for role in search.wish.appointment_type.roles}
     by_location: dict[UUID, list[Resource]] = {}
@@ -90,7 +90,11 @@ def find(session: Session, search: Search) -> list[appointment_pb2.Slot]:
         by_location.setdefault(resource.location_id, []).append(resource)
     zones = calendar.zones(session, by_location)
     found = [_at(session, search, window, zones[place], team) for place, team in by_location.items()]
-    return list(islice(heapq.merge(*found, key=lambda slot: slot.start_time.ToNanoseconds()), search.limit))
+    return list(islice(heapq.merge(*found, key=_place_in_line), search.limit))
+
+
+def _place_in_line(slot: appointment_pb2.Slot) -> tuple[int, bool]:
+    return slot.start_time.ToNanoseconds(), slot.double_booking
 
 
 def _window(session: Session, search: Search) -> Window:
@@ -157,8 +161,15 @@ def _free(
         for group in seats
     ]
     named = {resource.id: resource for resource in resources}
-    times = free_times(seats, starts, chunked(wanted, grid.minutes), _leaders(search, resources))
+    doubled = _doubled(seats, grid, calendars) if wish.desk else ()
+    times = free_times(seats, starts, chunked(wanted, grid.minutes), _leaders(search, resources), doubled)
     return (_slot(grid, time, wish, zone, named) for time in times)
+
+
+def _doubled(seats: Sequence[Seats], grid: Grid, calendars: dict[UUID, Availability]) -> list[Days]:
+    """Return when each candidate would be double booked, without those who never would be."""
+    found = [[(key, double_bookings_of(calendars[key], group.part)) for key in group.candidates] for group in seats]
+    return [{key: chunked(mask, grid.minutes) for key, mask in of if mask} for of in found]
 
 
 def _seats(search: Search, resources: Sequence[Resource]) -> list[Seats]:
@@ -194,6 +205,7 @@ def _slot(grid: Grid, time: FreeTime, wish: Wish, zone: str, resources: dict[UUI
         resource_ids=[str(member.id) for member in team],
         practitioner_id=str(practitioner or ""),
         resource_name=team[0].name,
+        double_booking=time.double_booking,
     )
 
 
