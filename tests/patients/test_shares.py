@@ -122,6 +122,42 @@ def test_a_farm_pays_the_boarding_and_the_owners_pay_the_rest(house: House) -> N
     assert refused.value.violations[0][:2] == ("patient.responsibilities[2].revenue_groups", "GROUPS_WITHOUT_SHARE")
 
 
+def test_one_party_is_not_an_owner_twice_at_the_same_time(house: House) -> None:
+    ann, ben = house.party("Ann"), house.party("Ben")
+    animal = patient_pb2.AnimalProfile(name="Rex", species_code="dog")
+    twice = shared((ann, 6000), (ann, 4000))
+    with pytest.raises(Refused) as refused:
+        house.register(animal=animal, responsibilities=twice)
+    field, reason, text = refused.value.violations[0]
+    assert (field, reason) == ("patient.responsibilities[1].party_id", "RESPONSIBLE_TWICE")
+    assert "patient.responsibilities[0]" in text
+    kept = house.animal("Rex", (ann, 10_000)).patient
+    change = pb.ChangeResponsibilitiesRequest(id=kept.id, responsibilities=twice, from_date="2026-03-01")
+    with pytest.raises(Refused) as refused:
+        house.call("ChangeResponsibilities", change)
+    assert refused.value.violations[0][:2] == ("responsibilities[1].party_id", "RESPONSIBLE_TWICE")
+    del change.responsibilities[:]
+    change.responsibilities.extend(shared((ann, 6000), (ben, 4000)))
+    assert on(house.call("ChangeResponsibilities", change), "2026-03-01") == {"Ann": 6000, "Ben": 4000}
+
+
+def test_one_party_may_own_again_later_and_be_something_else_beside(house: House) -> None:
+    ann, ben = house.party("Ann"), house.party("Ben")
+    first, later = shared((ann, 10_000), (ann, 10_000))
+    between = shared((ben, 10_000))[0]
+    first.to_date = between.from_date = "2026-03-01"
+    between.to_date = later.from_date = "2026-04-01"
+    beside = patient_pb2.Responsibility(party_id=ann.id, role=TRAINER, may_be_informed=True)
+    boards = patient_pb2.Responsibility(
+        party_id=ann.id, role=OWNER, share_basis_points=10_000, revenue_groups=["boarding"]
+    )
+    animal = patient_pb2.AnimalProfile(name="Rex", species_code="dog")
+    rex = house.register(animal=animal, responsibilities=[first, between, later, beside, boards]).patient
+    paid = [on(rex, day) for day in ("2026-02-28", "2026-03-01", "2026-04-01")]
+    assert paid == [{"Ann": 10_000}, {"Ben": 10_000}, {"Ann": 10_000}]
+    assert on(rex, "2026-03-01", "boarding") == {"Ann": 10_000}
+
+
 DAYS = [date(2026, 1, 1) + timedelta(days=10 * step) for step in range(8)]
 NAMES = ("Ann", "Ben", "Cid")
 SCOPES = ("", "boarding", "lab")

@@ -60,6 +60,16 @@ def totals(shares: Iterable[Share[P]], day: date) -> dict[str, int]:
     return sums
 
 
+def first_repeated(shares: Sequence[Share[P]]) -> tuple[int, int] | None:
+    """Return the places of the first two shares of one payer and scope that have a day in common, if there are any."""
+    for later, one in enumerate(shares):
+        for earlier, other in enumerate(shares[:later]):
+            together = one.from_date < other.to_date and other.from_date < one.to_date
+            if together and one.payer == other.payer and one.scopes & other.scopes:
+                return earlier, later
+    return None
+
+
 def ended(shares: Iterable[Share[P]], day: date) -> list[Share[P]]:
     """Return what stays of the shares when all of them are over from the day on."""
     return [replace(share, to_date=min(share.to_date, day)) for share in shares if share.from_date < day]

@@ -24,6 +24,8 @@ from praxis_patients.usecases.states import open_patient
 
 _SELF = patient_pb2.RESPONSIBILITY_ROLE_SELF
 _CO_OWNER = patient_pb2.RESPONSIBILITY_ROLE_CO_OWNER
+# Whoever owns a part is an owner whatever the entry calls it; every other role is one of its own.
+_FAMILIES: dict[int, int] = {_CO_OWNER: patient_pb2.RESPONSIBILITY_ROLE_OWNER}
 Said = Sequence[patient_pb2.Responsibility]
 Parts = list[Share[Responsibility]]
 
@@ -125,7 +127,17 @@ def _rows(session: Session, patient: Patient, said: Said, path: str, first: int)
         if row.revenue_groups and not row.share_basis_points:
             raise invalid(f"{path}[{index}].revenue_groups", "GROUPS_WITHOUT_SHARE")
         rows.append(row)
+    _refuse_repeated(rows, path)
     return rows
+
+
+def _refuse_repeated(rows: Sequence[Responsibility], path: str) -> None:
+    """Refuse a party that is named twice as the same thing, for the same days and charges."""
+    named = [(row.share, (row.party_id, _FAMILIES.get(row.role, row.role))) for row in rows]
+    said = [Share(payer, it.basis_points, it.from_date, it.to_date, it.groups) for it, payer in named]
+    if found := shares.first_repeated(said):
+        earlier, later = found
+        raise invalid(f"{path}[{later}].party_id", "RESPONSIBLE_TWICE", other=f"{path}[{earlier}]")
 
 
 def _party_id(
