@@ -83,9 +83,11 @@ def test_a_public_file_is_answered_to_the_cent_and_taken_once(office: httpx.Clie
         ((SAMPLES / REMITTANCES[0]).read_text().encode("utf-16"), "UTF-16"),
         (b"Dear practice, please find our payment enclosed.", "ISA"),
         (bytes(range(256)) * 40, "binary"),
+        ((SAMPLES / REMITTANCES[0]).read_bytes().replace(b"N1*PE*", b"N1*PE*\0", 1), "is NUL"),
+        ((SAMPLES / REMITTANCES[0]).read_bytes() + bytes(100), "is NUL"),
         ((SAMPLES / "837p" / "ims-valid-different-separators.edi").read_bytes(), "835"),
     ],
-    ids=["utf-16", "letter", "junk", "claims"],
+    ids=["utf-16", "letter", "junk", "nul in a name", "nul behind the end", "claims"],
 )
 def test_what_is_no_remittance_is_refused_with_the_reason(office: httpx.Client, data: bytes, says: str) -> None:
     problem = refused(office.post(DOOR, content=data, headers=X12), 400, "REMITTANCE_UNREADABLE")

@@ -151,11 +151,12 @@ def _header(text: str) -> Header | None:
 def _decoded(stream: BinaryIO, findings: list[Finding]) -> Iterator[str]:
     """Decode chunk by chunk as UTF-8, falling back to Latin-1 for good at the first byte that is not."""
     decoder: codecs.IncrementalDecoder = codecs.getincrementaldecoder("utf-8")()
-    first = True
+    read = 0
     while data := stream.read(CHUNK_BYTES):
-        if first:
+        if not read:
             _refuse_other_encodings(data)
-            first = False
+        _refuse_nul(data, read)
+        read += len(data)
         pending = decoder.getstate()[0]
         try:
             yield decoder.decode(data)
@@ -163,7 +164,7 @@ def _decoded(stream: BinaryIO, findings: list[Finding]) -> Iterator[str]:
             findings.append(Finding(Level.WARNING, "NOT_UTF8", 0, "", "The file is not UTF-8; it was read as Latin-1."))
             decoder = codecs.getincrementaldecoder("latin-1")()
             yield decoder.decode(pending + data)
-    if first:
+    if not read:
         raise EdiError("EMPTY_FILE", "The file is empty.")
     if tail := decoder.getstate()[0]:
         yield tail.decode("latin-1")
@@ -172,3 +173,10 @@ def _decoded(stream: BinaryIO, findings: list[Finding]) -> Iterator[str]:
 def _refuse_other_encodings(data: bytes) -> None:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4]:
         raise EdiError("UTF_16", "The file is UTF-16 or binary; send it as UTF-8 or plain ASCII text.")
+
+
+def _refuse_nul(data: bytes, before: int) -> None:
+    """Refuse a byte that X12 does not know and no database stores."""
+    if (place := data.find(b"\0")) >= 0:
+        number = before + place + 1
+        raise EdiError("NUL_BYTE", f"Byte {number} is NUL, so the file is binary or was damaged; have it sent again.")
