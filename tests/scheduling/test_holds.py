@@ -61,7 +61,9 @@ def test_a_booking_that_is_refused_leaves_the_hold(practice: Practice) -> None:
         practice.book(kind, practice.at("09:00"), hold_token=hold.token, duration_minutes=720)
     with pytest.raises(Refused) as other:
         practice.book(kind, practice.at("10:00"), hold_token=hold.token)
-    assert other.value.violations[0][1] == "HOLD_OF_OTHER_TIME"
+    _, reason, text = other.value.violations[0]
+    assert reason == "HOLD_OF_OTHER_TIME"
+    assert f"keeps {practice.monday.isoformat()} 09:00 (America/Chicago)." in text
     practice.book(kind, practice.at("09:00"), hold_token=hold.token)
 
 

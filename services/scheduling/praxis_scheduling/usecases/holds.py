@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from google.protobuf.message import Message
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -23,8 +25,14 @@ def redeem(session: Session, appointment: Appointment) -> Hold:
         raise DomainError(errors_pb2.ERROR_REASON_HOLD_UNKNOWN)
     _check_held(session, hold)
     if hold.start_time != appointment.start_time:
-        raise invalid("appointment.start_time", "HOLD_OF_OTHER_TIME", start_time=hold.start_time)
+        raise invalid("appointment.start_time", "HOLD_OF_OTHER_TIME", start_time=_wall_time(session, hold))
     return _end(session, hold, hold_pb2.HOLD_STATE_USED, events_pb2.HoldUsed)
+
+
+def _wall_time(session: Session, hold: Hold) -> str:
+    """Return when a hold begins, as the clock at its location shows it."""
+    zone = calendar.zones(session, [hold.location_id])[hold.location_id]
+    return f"{hold.start_time.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
 
 
 def release(session: Session, identifier: str, etag: str) -> Hold:
