@@ -68,6 +68,7 @@ def test_a_listed_payment_pays_what_it_lists_and_no_more(practice: Practice) -> 
     with pytest.raises(Refused) as refused:
         practice.pay(account.id, "50.00", allocation_policy=listed, allocations=too_much)
     assert refused.value.reason == "ALLOCATION_EXCEEDS_SHARE"
+    assert "Only $25.50 is open" in refused.value.status.message
     use = [payment_pb2.Allocation(share_id=share, amount=usd("20.00"))]
     payment = practice.pay(account.id, "50.00", allocation_policy=listed, allocations=use)
     assert payment.unapplied.amount == "30.00"
@@ -128,6 +129,7 @@ def test_an_adjustment_is_bounded_and_can_be_taken_back(practice: Practice) -> N
     with pytest.raises(Refused) as refused:
         adjust(practice, share, "100.01")
     assert refused.value.reason == "ADJUSTMENT_EXCEEDS_SHARE"
+    assert "Only $100.00 is open" in refused.value.status.message
     made = adjust(practice, share, "40.00")
     assert practice.balance(account.id).balance.amount == "60.00"
     request = payment_service_pb2.ReverseAdjustmentRequest(id=made.id, etag=made.etag, reason="a mistake")

@@ -15,7 +15,8 @@ from sqlalchemy import Column, Date, DateTime, Integer, MetaData, Numeric, Table
 from praxis.patients.v1.patient_service_pb2 import ListPatientsRequest
 from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis import paging
-from praxis_chassis.errors import DomainError
+from praxis_chassis.errors import DomainError, status_of
+from praxis_chassis.texts import Catalog
 
 TABLE = Table(
     "things",
@@ -69,4 +70,10 @@ def test_a_token_is_good_for_its_own_question_only() -> None:
     order = [TABLE.c.uuid]
     asked = paging._shape(order, ListPatientsRequest(query="ada", page_size=10))
     assert paging._shape(order, ListPatientsRequest(query="ada", page_size=50, page_token="x")) == asked
-    assert paging._shape(order, ListPatientsRequest(query="bo", page_size=10)) != asked
+    other = paging._shape(order, ListPatientsRequest(query="bo", page_size=10))
+    assert other != asked
+    with pytest.raises(DomainError) as refused:
+        paging._decode(paging._encode([GOOD["uuid"]], asked), other, order)
+    text = status_of(refused.value, None, "x", Catalog(None), "en").message
+    assert text.startswith("This page_token belongs to another question: the list, its filters or its order")
+    assert "Ask for the first page again, without a page_token" in text

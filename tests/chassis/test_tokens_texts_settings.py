@@ -7,13 +7,15 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
+from google.rpc import code_pb2
 
 from praxis_chassis.app import shown
+from praxis_chassis.errors import DomainError, state_conflict, status_of
 from praxis_chassis.machine import MACHINE
 from praxis_chassis.settings import Settings, SettingsError
 from praxis_chassis.texts import Catalog
 from praxis_chassis.tokens import LEEWAY_SECONDS, LIFE_SECONDS, Minter, TokenInvalid, Verifier, make_key_pair
-from praxis_chassis.types import new_id
+from praxis_chassis.types import Money, new_id
 
 
 @pytest.fixture
@@ -74,6 +76,25 @@ def test_texts_fall_back_to_english_and_never_fail(tmp_path: Path) -> None:
     assert catalog.render("es", "HELLO", {"name": "Ana"}) == "Hello Ana"
     assert catalog.render("en", "HELLO", {}) == "Hello ?"
     assert catalog.render("en", "NOT_THERE", {}) == "Not there."
+
+
+def test_money_in_a_text_bears_its_currency_as_the_language_of_the_text_writes_it(tmp_path: Path) -> None:
+    (tmp_path / "en.json").write_text('{"OPEN": "{open} is open", "LEFT": "{left} is left"}')
+    (tmp_path / "es.json").write_text('{"OPEN": "quedan {open}"}')
+    catalog, euros = Catalog(tmp_path), Money("EUR", 1250)
+    assert catalog.render("en", "OPEN", {"open": Money("USD", 1250)}) == "$12.50 is open"
+    assert catalog.render("es-ES", "OPEN", {"open": euros}) == "quedan 12,50\xa0€"
+    assert catalog.render("es-ES", "LEFT", {"left": euros}) == "€12.50 is left"  # the words are English, so is the sum
+    refusal = DomainError(1, open=euros, count=2)
+    assert (refusal.metadata, refusal.arguments["open"]) == ({"open": "12.50 EUR", "count": "2"}, euros)
+
+
+def test_a_state_that_allows_nothing_is_called_final() -> None:
+    catalog = Catalog(None)
+    told = [status_of(state_conflict("visit", "left", allowed), None, "x", catalog, "en") for allowed in ([], ["room"])]
+    assert told[0].message.startswith("This visit is in the state left, which is final: ")
+    assert told[1].message.endswith("Allowed from here: room.")
+    assert told[0].code == told[1].code == code_pb2.FAILED_PRECONDITION
 
 
 def test_a_missing_or_wrong_setting_is_named() -> None:

@@ -80,8 +80,10 @@ def test_cancelling_frees_the_time_and_tells_late_from_early(practice: Practice)
     assert not cancelled.reservations
     assert list(cancelled.practitioner_ids) == [provider.practitioner_id]
     practice.book(kind, practice.at("09:00"), provider)
-    with pytest.raises(Refused, match="STATE_CONFLICT"):
+    with pytest.raises(Refused) as refused:
         practice.call("CancelAppointment", request)
+    assert refused.value.reason == "STATE_CONFLICT"
+    assert "in the state cancelled, which is final" in refused.value.status.message
     soon = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(hours=3)
     late = practice.book(kind, soon, provider, override_reason="Emergency")
     cancelled = practice.call("CancelAppointment", pb.CancelAppointmentRequest(id=late.id, by=PATIENT))

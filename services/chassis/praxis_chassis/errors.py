@@ -22,12 +22,15 @@ class Violation:
 
     path: str
     reason: str
-    arguments: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, object] = field(default_factory=dict)
     text: str = ""
 
 
 class DomainError(Exception):
-    """A refusal that the caller can act on; `reason` is an enum value of an `errors.proto`."""
+    """A refusal that the caller can act on; `reason` is an enum value of an `errors.proto`.
+
+    The arguments of its text are told to programs as words; the text itself writes money as the reader does.
+    """
 
     is_refusal = True  # not a fault, so that no span it passes is marked as failed
 
@@ -45,7 +48,13 @@ class DomainError(Exception):
         self.enum = enum
         self.details = list(details)
         self.violations = list(violations)
-        self.metadata = {key: str(value) for key, value in metadata.items()}
+        self.arguments: Mapping[str, object] = metadata
+        self.text_key = ""  # where one reason is told in several ways: the key of this one's text
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The arguments as words."""
+        return {key: str(value) for key, value in self.arguments.items()}
 
 
 class CallFailed(Exception):
@@ -59,7 +68,16 @@ class CallFailed(Exception):
 def common_error(reason: int, **metadata: object) -> DomainError:
     """Return a refusal whose reason every service shares."""
     error = DomainError(reason, enum=common.CommonErrorReason)
-    error.metadata = {key: str(value) for key, value in metadata.items()}
+    error.arguments = metadata
+    return error
+
+
+def state_conflict(resource: str, state: str, allowed: Sequence[str]) -> DomainError:
+    """Return the answer to a change that the state of a resource does not allow; some states allow none."""
+    error = common_error(
+        common.COMMON_ERROR_REASON_STATE_CONFLICT, resource=resource, state=state, allowed=", ".join(allowed)
+    )
+    error.text_key = "" if allowed else "STATE_FINAL"
     return error
 
 
@@ -70,7 +88,7 @@ def not_found(resource: str, identifier: object) -> DomainError:
 
 def invalid(path: str, reason: str, **arguments: object) -> DomainError:
     """Return the answer for one invalid field; `reason` is a key of the service's text catalog."""
-    return refuse([Violation(path, reason, {key: str(value) for key, value in arguments.items()})])
+    return refuse([Violation(path, reason, arguments)])
 
 
 def refuse(violations: Sequence[Violation]) -> DomainError:
@@ -96,7 +114,7 @@ def is_pending(error: DomainError, enum: Any) -> bool:
 def status_of(error: DomainError, enum: Any, domain: str, catalog: Catalog, locale: str) -> status_pb2.Status:
     """Return the wire form of a refusal, with its text in the caller's language."""
     name, code = reason_name(error.enum or enum, error.reason)
-    status = status_pb2.Status(code=code, message=catalog.render(locale, name, error.metadata))
+    status = status_pb2.Status(code=code, message=catalog.render(locale, error.text_key or name, error.arguments))
     info = error_details_pb2.ErrorInfo(reason=name, domain=domain, metadata=error.metadata)
     status.details.add().Pack(info)
     if error.violations:

@@ -57,6 +57,9 @@ class Money:
         """The decimal string with all decimals of the currency, such as `12.50`."""
         return f"{Decimal(self.minor).scaleb(-decimals(self.currency)):f}"
 
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
+
     def _same(self, other: Money) -> int:
         if self.currency != other.currency:
             raise ValueError(f"{self.currency} and {other.currency} cannot be mixed")

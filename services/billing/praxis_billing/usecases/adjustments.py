@@ -50,7 +50,7 @@ def _check(share: Share, amount: Money) -> None:
     if amount.minor <= 0:
         raise invalid("adjustment.amount", "AMOUNT_NOT_POSITIVE")
     if amount > share.open:
-        raise DomainError(errors_pb2.ERROR_REASON_ADJUSTMENT_EXCEEDS_SHARE, open=share.open.amount)
+        raise DomainError(errors_pb2.ERROR_REASON_ADJUSTMENT_EXCEEDS_SHARE, open=share.open)
 
 
 def entity(share: Share, amount: Money, reason: int, day: date) -> Adjustment:

@@ -79,12 +79,12 @@ def _check(payment: Payment, share: Share, item: Use, before: dict[UUID, int]) -
             errors_pb2.ERROR_REASON_CURRENCY_MISMATCH, currency=item.amount.currency, expected=payment.currency_code
         )
     if item.amount.minor > payment.unapplied_minor:
-        raise DomainError(errors_pb2.ERROR_REASON_ALLOCATION_EXCEEDS_PAYMENT, left=payment.unapplied.amount)
+        raise DomainError(errors_pb2.ERROR_REASON_ALLOCATION_EXCEEDS_PAYMENT, left=payment.unapplied)
     if item.amount.minor > 0 and item.amount > share.open:
-        raise DomainError(errors_pb2.ERROR_REASON_ALLOCATION_EXCEEDS_SHARE, open=share.open.amount)
+        raise DomainError(errors_pb2.ERROR_REASON_ALLOCATION_EXCEEDS_SHARE, open=share.open)
     if before[share.id] + item.amount.minor < 0:
         used = Money(payment.currency_code, before[share.id])
-        raise DomainError(errors_pb2.ERROR_REASON_ALLOCATION_EXCEEDS_USE, used=used.amount)
+        raise DomainError(errors_pb2.ERROR_REASON_ALLOCATION_EXCEEDS_USE, used=used)
 
 
 def _check_account(session: Session, payment: Payment, share: Share, item: Use) -> None:

@@ -6,12 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache
 from uuid import UUID
 
-from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date
-from babel.numbers import format_currency
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
@@ -21,7 +18,7 @@ from praxis_billing.rules.explanation import ShareFacts, reasons
 from praxis_billing.rules.ledger import Effect
 from praxis_billing.store import queries
 from praxis_billing.store.models import Account, Entry, PatientCopy, Payment, Share
-from praxis_chassis.texts import Catalog
+from praxis_chassis.texts import Catalog, money_text, way_to_write
 from praxis_chassis.types import Money
 
 Sums = dict[UUID, dict[str, int]]
@@ -76,17 +73,6 @@ class Balance:
         return age_buckets(self.account.currency_code, self.as_of, items)
 
 
-@cache
-def way_to_write(tag: str) -> Locale:
-    """Return how money and dates are written in a language, or in English where nobody has told how."""
-    for name in (tag.replace("-", "_"), tag.partition("-")[0]):
-        try:
-            return Locale.parse(name)
-        except (UnknownLocaleError, ValueError):
-            continue
-    return Locale("en", "US")
-
-
 @dataclass(frozen=True, slots=True)
 class Wording:
     """Sentences in one language with its way to write money and dates."""
@@ -96,7 +82,7 @@ class Wording:
 
     def money(self, amount: Money) -> str:
         """Write money."""
-        return format_currency(amount.amount, amount.currency, locale=way_to_write(self.locale))
+        return money_text(amount, self.locale)
 
     def day(self, value: date) -> str:
         """Write a date."""

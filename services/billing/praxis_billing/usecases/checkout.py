@@ -176,7 +176,7 @@ def _charge(session: Session, asked: encounter_pb2.Charge, setting: Setting, pla
         discount=discount,
     )
     if figures.gross.minor > LARGEST_CHARGE_MINOR:
-        raise invalid(path, "CHARGE_TOO_LARGE", largest=Money(setting.currency, LARGEST_CHARGE_MINOR).amount)
+        raise invalid(path, "CHARGE_TOO_LARGE", largest=Money(setting.currency, LARGEST_CHARGE_MINOR))
     return _entity(asked, item, units, unit_price, figures, place), figures
 
 

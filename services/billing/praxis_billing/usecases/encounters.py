@@ -224,7 +224,7 @@ def _check_transfer(source: Share, amount: Money) -> None:
             errors_pb2.ERROR_REASON_CURRENCY_MISMATCH, currency=amount.currency, expected=source.currency_code
         )
     if not 0 < amount.minor <= source.open.minor:
-        raise DomainError(errors_pb2.ERROR_REASON_TRANSFER_EXCEEDS_SHARE, open=source.open.amount)
+        raise DomainError(errors_pb2.ERROR_REASON_TRANSFER_EXCEEDS_SHARE, open=source.open)
 
 
 def _target(

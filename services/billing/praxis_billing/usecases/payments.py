@@ -66,9 +66,8 @@ def _check_amount(payment: Payment, today: date) -> None:
     if payment.amount_minor <= 0:
         raise invalid("payment.amount", "AMOUNT_NOT_POSITIVE")
     if payment.amount_minor > LARGEST_PAYMENT_MINOR:
-        raise invalid(
-            "payment.amount", "PAYMENT_TOO_LARGE", largest=Money(payment.currency_code, LARGEST_PAYMENT_MINOR).amount
-        )
+        largest = Money(payment.currency_code, LARGEST_PAYMENT_MINOR)
+        raise invalid("payment.amount", "PAYMENT_TOO_LARGE", largest=largest)
     if payment.received_date < FIRST_RECEIVED_DATE:
         raise invalid(
             "payment.received_date", "RECEIVED_DATE_TOO_EARLY", date=payment.received_date, first=FIRST_RECEIVED_DATE

@@ -64,9 +64,7 @@ def issue(session: Session, asked: statement_pb2.Statement) -> Statement:
     wording = wording_for(session, _language(session, account))
     balance = _without_held(session, balance_of(session, account, as_of, wording))
     if balance.total.minor <= 0:
-        raise DomainError(
-            errors_pb2.ERROR_REASON_NOTHING_DUE, number=account.number, balance=wording.money(balance.total)
-        )
+        raise DomainError(errors_pb2.ERROR_REASON_NOTHING_DUE, number=account.number, balance=balance.total)
     statement = _frozen(balance, today)
     if (made := _made_today(session, statement)) is not None:
         return made

@@ -12,7 +12,6 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from praxis.patients.v1 import patient_pb2
 from praxis.scheduling.v1 import appointment_pb2, appointment_type_pb2, hold_pb2, resource_pb2, template_pb2
-from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis.database import (
     Aggregate,
     ProtoEnum,
@@ -23,7 +22,7 @@ from praxis_chassis.database import (
     metadata,
     money,
 )
-from praxis_chassis.errors import common_error
+from praxis_chassis.errors import state_conflict
 from praxis_chassis.merging import KEPT
 from praxis_chassis.types import new_id
 from praxis_scheduling.rules import lifecycle
@@ -399,6 +398,5 @@ class Appointment(Aggregate, Base):
 def next_state(resource: str, state: int, verb: str, words: dict[int, str], table: lifecycle.Table) -> int:
     word = words[state]
     if word not in table[verb].sources:
-        allowed = ", ".join(lifecycle.allowed_verbs(table, word)) or "nothing"
-        raise common_error(common.COMMON_ERROR_REASON_STATE_CONFLICT, resource=resource, state=word, allowed=allowed)
+        raise state_conflict(resource, word, lifecycle.allowed_verbs(table, word))
     return next(number for number, name in words.items() if name == table[verb].target)

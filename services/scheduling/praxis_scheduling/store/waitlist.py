@@ -85,7 +85,7 @@ class WaitlistEntry(Aggregate, Base):
 
     def go(self, verb: str) -> None:
         """Change the state by a verb, or refuse."""
-        self.state = next_state("waitlist_entry", self.state, verb, WAITLIST_STATES, lifecycle.WAITLIST)
+        self.state = next_state("waitlist entry", self.state, verb, WAITLIST_STATES, lifecycle.WAITLIST)
 
 
 class FreedTime(Tenanted, Base):

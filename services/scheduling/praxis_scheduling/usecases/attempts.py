@@ -94,7 +94,7 @@ def _conflict(session: Session, day: date, refusal: DomainError) -> series_pb2.O
         result=CONFLICT,
         local_date=day.isoformat(),
         reason=name,
-        text=context.runtime.catalog.render(context.locale, name, refusal.metadata),
+        text=context.runtime.catalog.render(context.locale, refusal.text_key or name, refusal.arguments),
         alternatives=[slot for detail in _alternatives(refusal) for slot in detail.slots],
     )
 
