@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from praxis.policy.v1 import policy_pb2
 from praxis.scheduling.v1 import appointment_service_pb2
 from praxis.scheduling.v1 import errors_pb2 as scheduling_errors
 from praxis_chassis import audit, tables
-from praxis_chassis.boundary import TRIES, Patience
+from praxis_chassis.boundary import TRIES, Patience, as_refusal
 from praxis_chassis.errors import DomainError
 from praxis_chassis.testing import Refused, ServiceUnderTest, TenantUnderTest
 from praxis_chassis.types import new_id
@@ -240,6 +241,15 @@ def test_an_rpc_that_asks_for_a_second_factor_is_closed_until_it_was_proven(
     tenant.call("ListPractices", directory.ListPracticesRequest(), factor_time=time.time() - 10)
     with pytest.raises(Refused):
         tenant.call("ListPractices", directory.ListPracticesRequest(), factor_time=time.time() - 301)
+
+
+def test_what_cannot_be_reckoned_is_a_refusal_and_a_fault_of_ours_is_none() -> None:
+    with pytest.raises(OverflowError) as failure:
+        date.max + timedelta(days=1)
+    refusal = as_refusal(failure.value, {}, "appointment")
+    assert refusal is not None
+    assert [item.reason for item in refusal.violations] == ["OUT_OF_REACH"]
+    assert as_refusal(ValueError("ours"), {}, "appointment") is None
 
 
 def test_who_waited_for_an_event_is_still_tried_again_after_a_collision() -> None:

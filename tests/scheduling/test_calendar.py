@@ -235,6 +235,17 @@ def test_days_out_of_all_reason_are_refused(practice: Practice, bad: Any) -> Non
         practice.call("GetCalendar", pb.GetCalendarRequest(**bad))
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "1989-12-31", "2100-01-01", "9999-12-31"])
+def test_days_beyond_all_calendars_are_named_as_such(practice: Practice, day: str) -> None:
+    with pytest.raises(Refused) as refused:
+        practice.call("GetCalendar", pb.GetCalendarRequest(from_date=day, days=42))
+    field, reason, text = refused.value.violations[0]
+    assert (field, reason) == ("from_date", "DATE_OUT_OF_REACH")
+    assert "1990 to 2099" in text
+    for edge in ("1990-01-01", "2099-12-31"):
+        practice.call("GetCalendar", pb.GetCalendarRequest(from_date=edge, days=42))
+
+
 def test_a_day_of_a_clock_change_has_its_own_length(practice: Practice) -> None:
     provider = practice.resource("Dr Night")
     practice.template(provider.id, [block(7, "00:00", "24:00")])

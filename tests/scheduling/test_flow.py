@@ -281,6 +281,9 @@ def test_times_out_of_all_reason_are_refused(practice: Practice) -> None:
     for year in (1900, 2101, 9999):
         with pytest.raises(Refused, match="INVALID_REQUEST"):
             practice.book(kind, datetime(year, 12, 31, 23, 59, tzinfo=UTC))
+    booked = practice.book(kind, practice.at("09:00"), practice.open_provider())
+    ever = pb.ListAppointmentsRequest(from_date="0001-01-01", until_date="9999-12-31")
+    assert [item.id for item in practice.call("ListAppointments", ever).appointments] == [booked.id]
     with pytest.raises(Refused, match="SEARCH_TOO_LONG"):
         practice.slots(kind, practice.at("09:00"), practice.at("09:00", 121))
     with pytest.raises(Refused, match="ENDS_BEFORE_START"):

@@ -170,6 +170,13 @@ def test_in_three_weeks_by_hand_is_a_call_on_that_day(writer: Writer) -> None:
         writer.call("StopRecall", stop)
 
 
+def test_nobody_is_recalled_in_a_year_without_a_calendar(writer: Writer) -> None:
+    for day in ("0001-01-01", "9999-12-31"):
+        asked = pb.Recall(patient_id=writer.adult(), name="Check", due_date=day)
+        with pytest.raises(Refused, match="DATE_OUT_OF_REACH"):
+            writer.call("CreateRecall", recall_service_pb2.CreateRecallRequest(recall=asked))
+
+
 @pytest.mark.parametrize("state", ["DECEASED", "INACTIVE", "TRANSFERRED"])
 def test_who_is_gone_is_recalled_no_more(writer: Writer, state: str) -> None:
     rule(writer, item_sold=pb.ItemSold(catalog_item_ids=[ITEM]), interval_days=30, steps=[(-30, PHONE), (0, EMAIL)])

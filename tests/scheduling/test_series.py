@@ -332,6 +332,9 @@ def test_wrong_calls_are_named(desk: tuple[Practice, Any, Any]) -> None:
     practice, kind, provider = desk
     with pytest.raises(Refused, match="SERIES_IN_PAST"):
         create(practice, plan(practice, kind, provider, rule(2), first="2026-01-05"))
+    for day in ("0001-01-01", "9999-12-31"):
+        with pytest.raises(Refused, match="DATE_OUT_OF_REACH"):
+            create(practice, plan(practice, kind, provider, rule(2), first=day))
     series = create(practice, plan(practice, kind, provider, rule(2))).series
     day = weeks(practice, 0)[0]
     for scope, options, reason in (
@@ -341,6 +344,9 @@ def test_wrong_calls_are_named(desk: tuple[Practice, Any, Any]) -> None:
         (THIS, {"rule": rule(2), "occurrence_date": day}, "NOT_FOR_ONE"),
         (THIS, {"local_start": "10:00", "occurrence_date": "2026-01-01"}, "NOTHING_TO_COME"),
         (ALL, {"local_start": "10:00", "etag": '"99"'}, "ETAG_MISMATCH"),
+        (ALL, {"first_date": "9999-12-31"}, "DATE_OUT_OF_REACH"),
+        (THIS, {"first_date": "9999-12-31", "occurrence_date": day}, "DATE_OUT_OF_REACH"),
+        (FOLLOWING, {"local_start": "10:00", "occurrence_date": "0001-01-01"}, "DATE_OUT_OF_REACH"),
         (ALL, {"local_start": "24:00"}, "STRING_PATTERN"),
     ):
         with pytest.raises(Refused, match=reason):

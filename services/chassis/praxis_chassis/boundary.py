@@ -372,6 +372,10 @@ def as_refusal(failure: Exception, constraints: Mapping[str, int], resource: str
         return common_error(common.COMMON_ERROR_REASON_OVERLOADED)
     if isinstance(failure, DBAPIError):
         return _database_failure(failure)
+    if isinstance(failure, OverflowError):
+        # Only what was sent can lie so far out: a date such as 9999-12-31 whose next day is asked for.
+        log.warning("beyond what can be reckoned", exc_info=failure)
+        return refuse([Violation("", "OUT_OF_REACH")])
     return None
 
 

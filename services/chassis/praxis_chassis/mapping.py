@@ -29,6 +29,7 @@ E = TypeVar("E")
 M = TypeVar("M", bound=Message)
 
 OWN = frozenset({"id", "etag", "create_time", "update_time"})
+CALENDAR_YEARS = range(1990, 2100)
 REGISTRY: dict[tuple[type[Any], str], Mapping[Any, Any]] = {}
 
 
@@ -73,6 +74,19 @@ def read_date(value: str, path: str) -> date | None:
         return date.fromisoformat(value) if value else None
     except ValueError:
         raise invalid(path, "NOT_A_DATE") from None
+
+
+def read_calendar_date(value: str, path: str) -> date | None:
+    """Read a date from which times are reckoned: of the years to which the contracts hold instants."""
+    day = read_date(value, path)
+    check_calendar_date(day, path)
+    return day
+
+
+def check_calendar_date(day: date | None, path: str) -> None:
+    """Refuse a date whose neighbors may lie beyond the first or the last date that there is."""
+    if day and day.year not in CALENDAR_YEARS:
+        raise invalid(path, "DATE_OUT_OF_REACH", first=CALENDAR_YEARS[0], last=CALENDAR_YEARS[-1])
 
 
 def read_decimal(value: str, path: str) -> Decimal | None:

@@ -32,8 +32,8 @@ DAY = timedelta(days=1)  # no appointment is longer
 
 def touching(first: date | None) -> list[ColumnElement[bool]]:
     """Return the conditions that an appointment is still on at a local day, wherever it began."""
-    if first is None:
-        return []
+    if first is None or first == date.min:
+        return []  # nothing began before all days
     last_moment = func.timezone(Appointment.time_zone, Appointment.end_time - timedelta(microseconds=1))
     goes_on = cast(last_moment, Date) >= first
     return [Appointment.local_date >= first - DAY, or_(Appointment.local_date >= first, goes_on)]

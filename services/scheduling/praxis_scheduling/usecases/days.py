@@ -18,7 +18,7 @@ from praxis_chassis import clock
 from praxis_chassis.context import context_of
 from praxis_chassis.database import enum_words, fetch
 from praxis_chassis.errors import invalid, not_found
-from praxis_chassis.mapping import instant, read_date
+from praxis_chassis.mapping import instant, read_calendar_date
 from praxis_scheduling.rules import contrast
 from praxis_scheduling.rules.availability import Guest, openness
 from praxis_scheduling.rules.colors import Rule, Verdict, decide
@@ -124,10 +124,8 @@ def _zones(session: Session, resources: Sequence[Resource]) -> dict[UUID, str]:
 
 
 def _window(request: calendar_service_pb2.GetCalendarRequest, zones: Collection[ZoneInfo]) -> Window:
-    first = read_date(request.from_date, "from_date")
+    first = read_calendar_date(request.from_date, "from_date")
     assert first is not None, "the contract asks for it"
-    if not 1990 <= first.year < 2100:
-        raise invalid("from_date", "NOT_A_DATE")
     last = first + ((request.days or 1) - 1) * DAY
     known = list(zones) or [ZoneInfo("UTC")]
     start = min(instant_of(first, 0, zone) for zone in known)

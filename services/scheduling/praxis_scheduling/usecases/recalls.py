@@ -21,6 +21,7 @@ from praxis_chassis.context import context_of
 from praxis_chassis.database import fetch
 from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
+from praxis_chassis.mapping import check_calendar_date
 from praxis_scheduling.rules import recalls as rules
 from praxis_scheduling.store.communications import Communication
 from praxis_scheduling.store.models import Appointment, LocationCopy, PatientCopy
@@ -70,6 +71,7 @@ def recall_by_hand(session: Session, recall: Recall) -> Recall:
         raise DomainError(errors_pb2.ERROR_REASON_PATIENT_DECEASED, date=patient.deceased_date)
     if recall.location_id:
         directory.known_location(session, recall.location_id)
+    check_calendar_date(recall.due_date, "recall.due_date")
     recall.steps = recall.steps or [pb.RecallStep(channels=[told.COMMUNICATION_CHANNEL_PHONE])]
     offsets = [step.offset_days for step in recall.steps]
     if offsets != sorted(offsets):

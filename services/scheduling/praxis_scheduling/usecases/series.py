@@ -16,6 +16,7 @@ from praxis.scheduling.v1 import series_service_pb2 as pb
 from praxis_chassis import clock
 from praxis_chassis.errors import invalid
 from praxis_chassis.events import record
+from praxis_chassis.mapping import check_calendar_date
 from praxis_scheduling.store.models import Appointment
 from praxis_scheduling.store.series import MOST_OCCURRENCES, Series, recurrence_of
 from praxis_scheduling.usecases import attempts, authorizations, booking, directory
@@ -58,6 +59,7 @@ def _settle(session: Session, series: Series) -> None:
     directory.known_patient(session, series.patient_id)
     if series.authorization_id is not None:
         authorizations.known_authorization(session, series.authorization_id)
+    check_calendar_date(series.first_date, "series.first_date")
     if series.first_date < clock.today(session, location.time_zone):
         raise invalid("series.first_date", "SERIES_IN_PAST")
     series.time_zone = location.time_zone

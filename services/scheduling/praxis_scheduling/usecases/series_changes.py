@@ -21,7 +21,7 @@ from praxis_chassis import clock
 from praxis_chassis.database import fetch, uuid_of
 from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
-from praxis_chassis.mapping import instant, read_date
+from praxis_chassis.mapping import instant, read_calendar_date
 from praxis_scheduling.store.models import Appointment
 from praxis_scheduling.store.series import Series, rule_of
 from praxis_scheduling.usecases import appointments, attempts, authorizations, booking
@@ -74,7 +74,7 @@ def change(session: Session, request: pb.ChangeSeriesRequest) -> Outcome:
 
 
 def _since(request: pb.ChangeSeriesRequest | pb.CancelSeriesRequest) -> date | None:
-    since = read_date(request.occurrence_date, "occurrence_date")
+    since = read_calendar_date(request.occurrence_date, "occurrence_date")
     if (since is None) != (request.scope == ALL):
         raise invalid("occurrence_date", "DATE_NEEDED" if since is None else "DATE_NOT_WANTED")
     return since
@@ -106,7 +106,7 @@ def _stands_for(appointment: Appointment) -> date:
 def _change_one(session: Session, series: Series, target: Appointment, request: pb.ChangeSeriesRequest) -> Outcome:
     if request.HasField("rule"):
         raise invalid("rule", "NOT_FOR_ONE")
-    day = read_date(request.first_date, "first_date") or target.local_date
+    day = read_calendar_date(request.first_date, "first_date") or target.local_date
     occurrence = _moved(session, Move(target, _stands_for(target), day), request)
     judge([occurrence], request)
     record(session, events_pb2.SeriesChanged, series)
@@ -118,7 +118,7 @@ def _laid_out(
 ) -> tuple[Layout, series_pb2.RecurrenceRule, date]:
     """Decide which occurrence takes which date, and return the rule that says so with its first date."""
     left = [day for day in series.dates if day >= since]
-    first = read_date(request.first_date, "first_date")
+    first = read_calendar_date(request.first_date, "first_date")
     if request.HasField("rule"):
         dates = dates_of(request.rule, first or since, "rule")
         moves = [Move(item, day, day) for item, day in zip(targets, dates, strict=False)]
