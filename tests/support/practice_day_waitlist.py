@@ -17,9 +17,10 @@ def waitlist(day: Day, patient: str, people: list[Json], visit_type: str) -> Non
     day.change("/v1/communicationSettings", quiet_from="00:00", quiet_until="00:00")
     guests = [_guest(day, human) for human in people]
     _answer_by_link(day, [_wait(day, guest, 50, visit_type) for guest in guests], _taken(day, patient, 50, visit_type))
-    first, second = (_wait(day, patient, 52, visit_type) for _ in range(2))
+    # A week after the first: two days that are nearer may both be moved to one Monday.
+    first, second = (_wait(day, patient, 57, visit_type) for _ in range(2))
     day.change(first, priority=5, reason=f"{day.mark} soon")
-    day.make(f"{_taken(day, patient, 52, visit_type)}:cancel", {"by": "patient"})
+    day.make(f"{_taken(day, patient, 57, visit_type)}:cancel", {"by": "patient"})
     day.make(f"{first}:declineOffer", {"offer_id": _offer(day, first)})
     day.make(f"{second}:acceptOffer", {"offer_id": _offer(day, second)})
     day.make(f"{first}:close", {"reason": day.mark})
