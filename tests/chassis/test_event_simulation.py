@@ -81,7 +81,7 @@ class World:
     def __post_init__(self) -> None:
         self.ids = [new_id() for _ in range(PATIENTS + LATE)]
         self.relay = Relay(self.owner, self.stream)  # type: ignore[arg-type]
-        self.receiver = Consumer(self.consumer, self.stream, "patients")  # type: ignore[arg-type]
+        self.receiver = Consumer(self.consumer, self.stream, "patients", set)  # type: ignore[arg-type]
 
     def session(self, runtime: Runtime) -> Any:
         return runtime.database.transaction(system_context(runtime, self.tenant, "simulation"))

@@ -122,7 +122,7 @@ def test_who_listens_to_more_than_before_hears_what_was_said_before(
             while True:
                 for message in await subscription.fetch(100, timeout=2):
                     await message.ack()
-        await Consumer(runtime, stream, "patients")._subscribe()
+        await Consumer(runtime, stream, "patients", set)._subscribe()
         await client.close()
 
     patient_ids: list[str] = []

@@ -2,39 +2,54 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
 from sqlalchemy.orm import Session
 from tests.chassis.test_boundary import create
 
+from praxis.operations.v1 import operations_service_pb2 as operations
 from praxis_chassis import jobs
 from praxis_chassis.context import context_of
 from praxis_chassis.jobs import Job, Ticker
 from praxis_chassis.testing import ServiceUnderTest
 
 
-def test_a_practice_at_rest_is_looked_at_less_often(
+def test_a_practice_at_rest_is_looked_at_less_and_less_often(
     patients: ServiceUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    busy, resting = patients.tenant(), patients.tenant()
-    for tenant in (busy, resting):
+    busy, resting, moved, told = (patients.tenant() for _ in range(4))
+    for tenant in (busy, resting, moved, told):
         create(tenant)
-    ticker, seen = Ticker(patients.runtime), list[UUID]()
+    ours = {tenant.id for tenant in (busy, resting, moved, told)}
+    now, seen = 1000.0, list[UUID]()
+    monkeypatch.setattr(jobs, "time", SimpleNamespace(monotonic=lambda: now))
+    ticker = Ticker(patients.runtime)
 
     def look(session: Session) -> None:
         seen.append(context_of(session).tenant)
 
-    def visits() -> set[UUID]:
+    def visits(after: float = 0.0) -> set[UUID]:
+        nonlocal now
+        now += after
         seen.clear()
         ticker.run(Job("look", 0, look))
-        return {busy.id, resting.id} & set(seen)
+        return ours & set(seen)
 
-    assert visits() == {busy.id, resting.id}, "everybody is looked at after a start"
+    assert visits() == ours, "everybody is looked at after a start"
     assert visits() == set()
     create(busy, "Another")
     assert visits() == {busy.id}
-    assert visits() == {busy.id}, "what it did may make more to do"
-    monkeypatch.setattr(jobs, "REST_SECONDS", 0.0)
-    ticker.rests_until.clear()
-    assert visits() == {busy.id, resting.id}
+    assert visits(8) == {busy.id}, "what it did may make more to do"
+    moved.call("SetClockOffset", operations.SetClockOffsetRequest(offset_seconds=86400))
+    assert visits() == {busy.id, moved.id}, "a moved clock may make much due at once"
+    ticker.touch([told.id])
+    assert visits() == {busy.id, moved.id, told.id}
+    assert visits(2) == {resting.id, moved.id, told.id}
+    rests, before = list[float](), now
+    while len(rests) < 4:
+        if resting.id in visits(1):
+            rests.append(now - before)
+            before = now
+    assert rests == [20, 40, 60, 60]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,9 +19,9 @@ from praxis_chassis import events, files, idempotency, tables, telemetry
 from praxis_chassis.context import context_of, system_context
 
 F = TypeVar("F", bound=Callable[..., Any])
-# A practice that recorded an event a moment ago has its jobs as often as they say, every other one less often, so that
-# many practices at rest cost little; what only the clock makes due may be that late.
-BUSY_SECONDS, REST_SECONDS = 10.0, 10.0
+# A practice where something happened a moment ago has its jobs as often as they say, every other one less and less
+# often, so that many practices at rest cost little; what only the clock makes due may be that late.
+BUSY_SECONDS, REST_SECONDS, LONGEST_REST_SECONDS = 10.0, 10.0, 60.0
 log = logging.getLogger(__name__)
 
 
@@ -85,8 +85,14 @@ class Ticker:
         self.jobs = [*runtime.service.job_list, *OWN]
         self.due = {item.name: 0.0 for item in self.jobs}
         self.position: int | None = None  # of the last event that was looked at; what was before the start is past
+        self.offsets: dict[UUID, int] = {}  # of the practices' clocks, in seconds
         self.busy_until: dict[UUID, float] = {}
-        self.rests_until: dict[tuple[str, UUID], float] = {}
+        self.rests: dict[tuple[str, UUID], tuple[float, float]] = {}  # until when, and how long after that
+
+    def touch(self, tenants: Iterable[UUID]) -> None:
+        """Look at practices again soon: something happened there."""
+        for tenant in tenants:
+            self.busy_until[tenant] = time.monotonic() + BUSY_SECONDS
 
     def tick(self) -> None:
         """Run every job that is due now."""
@@ -102,23 +108,35 @@ class Ticker:
                 text("SELECT pg_try_advisory_xact_lock(7261004, hashtext(:job))"), {"job": item.name}
             ).scalar():
                 return
-            tenants = _tenants(guard)
+            tenants = self._tenants(guard)
             if item.whole:
                 self._guarded(item, None, lambda _span: item.function(self.runtime, tenants))
             for tenant in () if item.whole else self._whose_turn(guard, item, tenants):
                 self._guarded(item, tenant, partial(self._run_for, item, tenant))
 
+    def _tenants(self, guard: Connection) -> list[UUID]:
+        """Return all practices; where a clock was moved, much may be due at once."""
+        table = tables.tenants
+        found = {row[0]: row[1] for row in guard.execute(select(table.c.tenant_id, table.c.clock_offset_seconds))}
+        self.touch(tenant for tenant, offset in found.items() if self.offsets.get(tenant, 0) != offset)
+        self.offsets = found
+        return list(found)
+
     def _whose_turn(self, guard: Connection, item: Job, tenants: Sequence[UUID]) -> Iterator[UUID]:
         """Yield the practices that a job is for now: the busy ones, and those that have rested long enough."""
-        now = time.monotonic()
         if self.position is None:
             self.position = guard.execute(LAST).scalar_one()
         for tenant, position in guard.execute(NEWEST, {"position": self.position}):
             self.position = max(self.position, position)
-            self.busy_until[tenant] = now + BUSY_SECONDS
+            self.touch([tenant])
+        now = time.monotonic()
         for tenant in tenants:
-            if self.busy_until.get(tenant, 0.0) > now or self.rests_until.get((item.name, tenant), 0.0) <= now:
-                self.rests_until[item.name, tenant] = now + REST_SECONDS
+            until, pause = self.rests.get((item.name, tenant), (0.0, REST_SECONDS))
+            if self.busy_until.get(tenant, 0.0) > now:
+                self.rests[item.name, tenant] = now + REST_SECONDS, 2 * REST_SECONDS
+                yield tenant
+            elif until <= now:
+                self.rests[item.name, tenant] = now + pause, min(2 * pause, LONGEST_REST_SECONDS)
                 yield tenant
 
     def _guarded(self, item: Job, tenant: UUID | None, run: Callable[[Any], None]) -> None:
@@ -136,7 +154,3 @@ class Ticker:
             item.function(session)
             span.did_something = bool(context.recorded)
             events.store_recorded(session)
-
-
-def _tenants(connection: Connection) -> list[UUID]:
-    return list(connection.execute(select(tables.tenants.c.tenant_id)).scalars())

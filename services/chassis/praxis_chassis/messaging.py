@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -244,10 +244,12 @@ class Relay:
 
 
 class Consumer:
-    """Applies the events of one other service."""
+    """Applies the events of one other service, and says in which practices something happened by it."""
 
-    def __init__(self, runtime: Runtime, stream: JetStreamContext, source: str) -> None:
-        self.runtime, self.stream, self.source = runtime, stream, source
+    def __init__(
+        self, runtime: Runtime, stream: JetStreamContext, source: str, touch: Callable[[Iterable[UUID]], None]
+    ) -> None:
+        self.runtime, self.stream, self.source, self.touch = runtime, stream, source, touch
         self.reactions = runtime.service.reaction_table
         self.pending = 0
         self.gaps = Gaps(runtime)
@@ -330,6 +332,7 @@ class Consumer:
                 self.gaps.note(envelope, verdict)
                 if verdict is not Verdict.DONE:
                     delays[index] = self.gaps.delay(envelope) if verdict is Verdict.WAIT else RETRY_SECONDS
+        self.touch(tenants)
         return delays
 
     def _read(self, message: Msg) -> Envelope | None:
@@ -374,14 +377,13 @@ class Worker:
         warn_of_old(client.connected_server_version)
         self.connected.set()
         stream = client.jetstream(timeout=PUBLISH_TIMEOUT_SECONDS)
-        consumers = [
-            Consumer(self.runtime, stream, source) for source in sorted(self.runtime.service.reaction_table.aggregates)
-        ]
+        ticker, sources = Ticker(self.runtime), sorted(self.runtime.service.reaction_table.aggregates)
+        consumers = [Consumer(self.runtime, stream, source, ticker.touch) for source in sources]
         tasks = [
             Relay(self.runtime, stream).run(stop),
             *(consumer.run(stop) for consumer in consumers),
             self._every(stop, 1.0, self._seal),
-            self._every(stop, 0.25, Ticker(self.runtime).tick),
+            self._every(stop, 0.25, ticker.tick),
         ]
         with (
             metrics.pending.reading(lambda: [(each.pending, (each.source,)) for each in consumers]),
