@@ -21,7 +21,9 @@ from praxis_chassis.context import context_of, system_context
 F = TypeVar("F", bound=Callable[..., Any])
 # A practice where something happened a moment ago has its jobs as often as they say, every other one less and less
 # often, so that many practices at rest cost little; what only the clock makes due may be that late.
-BUSY_SECONDS, REST_SECONDS, LONGEST_REST_SECONDS = 10.0, 10.0, 60.0
+BUSY_SECONDS, REST_SECONDS, LONGEST_REST_SECONDS = 4.0, 10.0, 60.0
+# No command takes longer, so that no event becomes visible later than this after its position was given.
+LATEST_SECONDS = 6.0
 log = logging.getLogger(__name__)
 
 
@@ -84,15 +86,15 @@ class Ticker:
         self.runtime = runtime
         self.jobs = [*runtime.service.job_list, *OWN]
         self.due = {item.name: 0.0 for item in self.jobs}
-        self.position: int | None = None  # of the last event that was looked at; what was before the start is past
+        self.positions: list[tuple[float, int]] = []  # up to which events were looked at, and when
         self.offsets: dict[UUID, int] = {}  # of the practices' clocks, in seconds
-        self.busy_until: dict[UUID, float] = {}
-        self.rests: dict[tuple[str, UUID], tuple[float, float]] = {}  # until when, and how long after that
+        self.touched: dict[UUID, float] = {}
+        self.visits: dict[tuple[str, UUID], tuple[float, float]] = {}  # the last one, and how long to rest after it
 
     def touch(self, tenants: Iterable[UUID]) -> None:
         """Look at practices again soon: something happened there."""
         for tenant in tenants:
-            self.busy_until[tenant] = time.monotonic() + BUSY_SECONDS
+            self.touched[tenant] = time.monotonic()
 
     def tick(self) -> None:
         """Run every job that is due now."""
@@ -123,21 +125,28 @@ class Ticker:
         return list(found)
 
     def _whose_turn(self, guard: Connection, item: Job, tenants: Sequence[UUID]) -> Iterator[UUID]:
-        """Yield the practices that a job is for now: the busy ones, and those that have rested long enough."""
-        if self.position is None:
-            self.position = guard.execute(LAST).scalar_one()
-        for tenant, position in guard.execute(NEWEST, {"position": self.position}):
-            self.position = max(self.position, position)
-            self.touch([tenant])
-        now = time.monotonic()
+        """Yield the practices that a job is for now: the busy ones, and those that have rested long enough.
+
+        Busy is measured from visit to visit, so that a round that takes long forgets nobody.
+        """
+        self._touch_recorded(guard)
         for tenant in tenants:
-            until, pause = self.rests.get((item.name, tenant), (0.0, REST_SECONDS))
-            if self.busy_until.get(tenant, 0.0) > now:
-                self.rests[item.name, tenant] = now + REST_SECONDS, 2 * REST_SECONDS
+            before, rest = self.visits.get((item.name, tenant), (0.0, 0.0))
+            busy = self.touched.get(tenant, -BUSY_SECONDS) + BUSY_SECONDS >= before
+            if busy or time.monotonic() >= before + rest:
+                longer = REST_SECONDS if busy else min(2 * rest or REST_SECONDS, LONGEST_REST_SECONDS)
+                self.visits[item.name, tenant] = time.monotonic(), longer
                 yield tenant
-            elif until <= now:
-                self.rests[item.name, tenant] = now + pause, min(2 * pause, LONGEST_REST_SECONDS)
-                yield tenant
+
+    def _touch_recorded(self, guard: Connection) -> None:
+        """Touch the practices that recorded events, also those whose position was given before the last one seen."""
+        now = time.monotonic()
+        self.positions = self.positions or [(now, guard.execute(LAST).scalar_one())]
+        while len(self.positions) > 1 and self.positions[1][0] < now - LATEST_SECONDS:
+            del self.positions[0]
+        newest = {row[0]: row[1] for row in guard.execute(NEWEST, {"position": self.positions[0][1]})}
+        self.touch(newest)
+        self.positions.append((now, max([self.positions[-1][1], *newest.values()])))
 
     def _guarded(self, item: Job, tenant: UUID | None, run: Callable[[Any], None]) -> None:
         with telemetry.errand(f"job {item.name}") as span:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import logging
@@ -9,12 +10,17 @@ from collections import Counter
 from typing import Any
 
 import pyx12.error_handler
+import pyx12.map_if
 import pyx12.params
 import pyx12.x12context
 import pyx12.x12n_document
 from pyx12.errors import EngineError, X12Error
 
 logging.getLogger("pyx12").setLevel(logging.CRITICAL)
+# It reads its maps, which take most of its time, anew for every file, but keeps no state in them.
+_load = pyx12.map_if.load_map_file
+_kept = functools.cache(lambda name, path: _load(name, pyx12.params.ParamsBase(), path))
+pyx12.map_if.load_map_file = lambda name, _params, path=None: _kept(name, path)
 
 
 def faults(text: str) -> list[str]:
