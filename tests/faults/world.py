@@ -27,7 +27,7 @@ from praxis_chassis.testing import ServiceUnderTest
 from praxis_chassis.tokens import make_key_pair
 from praxis_local.nats import Nats
 from praxis_local.postgres import Postgres
-from praxis_local.processes import StartFailed, free_port, wait_until
+from praxis_local.processes import Program, StartFailed, free_port, launch, wait_until
 from praxis_local.provision import DATABASES, database_url, provision
 from praxis_local.topology import telemetry
 
@@ -53,10 +53,9 @@ class Victim:
     child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """Start it; it ends with the tests, also when somebody kills those."""
         with self.log.open("ab") as output:
-            self.child = subprocess.Popen(
-                self.arguments, env={**os.environ, **self.environment}, stdout=output, stderr=subprocess.STDOUT
-            )
+            self.child = launch(Program(self.name, self.arguments, self.environment), output)
 
     def end(self) -> None:
         if self.child is not None:
