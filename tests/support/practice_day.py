@@ -19,6 +19,7 @@ from support.practice_day_authorizations import authorizations
 from support.practice_day_contacts import contacts
 from support.practice_day_coverages import coverage_work
 from support.practice_day_feeds import feeds
+from support.practice_day_records import duplicates, letters
 from support.practice_day_waitlist import waitlist
 from tests.claims.edi.remittance_writer import File, Paid, PaidClaim, PaidLine
 from twilio.request_validator import RequestValidator
@@ -188,6 +189,7 @@ def patients(day: Day) -> tuple[str, str]:
         f"/v1/patients/{patient['id']}:merge", {"duplicate_id": twice["id"], "reason": f"{day.mark} twice"}
     )
     day.make(f"/v1/patientMerges/{merge['id']}:reverse", {"reason": f"{day.mark} are two"})
+    duplicates(day, patient["id"])
     cover(day, patient["id"], 1, f"SILENT-{day.mark}")  # a clearinghouse accepts that and leaves paying to the day
     ended = cover(day, patient["id"], 2, f"COPAY-{day.mark}")
     day.change(f"/v1/coverages/{ended['id']}", plan_name=day.mark)
@@ -218,21 +220,6 @@ def annotations(day: Day, animal: str, party: str) -> None:
     household = f"/v1/households/{day.make('/v1/households', {'party_ids': [party]})['id']}"
     day.change(household, party_ids=[party])
     day.api.get(f"{household}/patients")
-
-
-def letters(day: Day, patient: str) -> None:
-    """Drop the letter of condolence, note the death again, and write it then."""
-    path = f"/v1/patients/{patient}"
-    letter = f"/v1/patientTasks/{_open_letter(day, patient)}"
-    day.make(f"{letter}:dismiss", {})
-    day.make(f"{path}:reactivate", {})
-    day.make(f"{path}:markDeceased", {"deceased_date": day.today.isoformat(), "condolence_letter": True})
-    day.make(f"{letter}:complete", {})
-
-
-def _open_letter(day: Day, patient: str) -> str:
-    found = day.api.get("/v1/patientTasks", patient_id=patient, states="open")["patient_tasks"]
-    return str(found[0]["id"])
 
 
 def cover(day: Day, patient: str, rank: int, member: str, payer: str = "") -> Json:

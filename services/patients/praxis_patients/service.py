@@ -13,6 +13,7 @@ from praxis_patients.api.contact_preferences_service import ContactPreferencesSe
 from praxis_patients.api.coverage_service import CoverageService
 from praxis_patients.api.custom_field_service import CustomFieldService
 from praxis_patients.api.directory_service import DirectoryService
+from praxis_patients.api.duplicate_candidate_service import DuplicateCandidateService
 from praxis_patients.api.household_service import HouseholdService
 from praxis_patients.api.measurement_service import MeasurementService
 from praxis_patients.api.merge_service import MergeService
@@ -40,6 +41,7 @@ service = Service(
         CoverageService(),
         RelatedCauseService(),
         MergeService(),
+        DuplicateCandidateService(),
         AlertService(),
         PatientGroupService(),
         CustomFieldService(),

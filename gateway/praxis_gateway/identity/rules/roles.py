@@ -88,6 +88,7 @@ BUILT_IN: Mapping[str, BuiltInRole] = {
                 *_REGISTER,
                 *_CALENDAR,
                 "patients.referrers.write",
+                "patients.duplicate_candidates.write",
                 "claims.authorizations.write",
                 "billing.accounts.write",
                 "billing.encounters.post",

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, type_co
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from praxis.patients.v1 import patient_pb2
+from praxis.patients.v1 import merge_pb2, patient_pb2
 from praxis_chassis.merging import all_within
 from praxis_patients.rules.search import Purpose
 from praxis_patients.store.causes import RelatedCause
@@ -105,6 +105,29 @@ def absorbed_by(session: Session, patient_id: UUID) -> Sequence[Patient]:
     """Return everybody who is this patient now, the absorbed of the absorbed included."""
     within = select(Patient).where(Patient.id.in_(all_within(patient_id)), Patient.id != patient_id)
     return session.scalars(within.order_by(Patient.id)).all()
+
+
+def absorbed_by_each(session: Session, patient_ids: Iterable[UUID]) -> list[tuple[UUID, Patient]]:
+    """Return whom several patients absorbed, with the survivor of each, the absorbed of the absorbed included."""
+    found: list[tuple[UUID, Patient]] = []
+    survivors = {patient_id: patient_id for patient_id in patient_ids}
+    while survivors:
+        same = and_(Patient.tenant_id == PatientMerge.tenant_id, Patient.id == PatientMerge.absorbed_id)
+        query = select(PatientMerge.survivor_id, Patient).join(Patient, same)
+        holds = PatientMerge.state == merge_pb2.MERGE_STATE_MERGED
+        rows = session.execute(query.where(PatientMerge.survivor_id.in_(survivors), holds)).all()
+        found += [(survivors[survivor_id], absorbed) for survivor_id, absorbed in rows]
+        survivors = {absorbed.id: survivors[survivor_id] for survivor_id, absorbed in rows}
+    return found
+
+
+def present(session: Session, ids: Iterable[UUID]) -> Sequence[Patient]:
+    """Return those of several patients who were neither merged nor erased."""
+    return session.scalars(select(Patient).where(Patient.id.in_(list(ids)), Patient.state.not_in(HIDDEN))).all()
+
+
+def patients_by_id(session: Session, ids: Iterable[UUID]) -> Sequence[Patient]:
+    return session.scalars(select(Patient).where(Patient.id.in_(list(ids)))).all()
 
 
 def merges_of(session: Session, patient_id: UUID) -> Sequence[PatientMerge]:

@@ -21,7 +21,7 @@ from praxis_patients.rules.lifecycle import Change
 from praxis_patients.store import queries
 from praxis_patients.store.merges import MergeAcknowledgment, PatientMerge
 from praxis_patients.store.models import Coverage, Patient
-from praxis_patients.usecases import keys
+from praxis_patients.usecases import duplicates, keys
 from praxis_patients.usecases.states import open_patient, state_after
 
 _WORDS, _NUMBERS = enum_words(patient_pb2.PatientState)
@@ -46,6 +46,7 @@ def merge(session: Session, request: pb.MergePatientsRequest) -> PatientMerge:
     record(session, happened.PatientMerged, absorbed, survivor_id=survivor.id, merge_id=done.id)
     record(session, happened.PatientUpdated, survivor, previous_state=survivor.state)
     _index(session, survivor, absorbed)
+    duplicates.settle_merge(session, survivor, absorbed)
     return done
 
 
@@ -63,6 +64,7 @@ def reverse(session: Session, request: pb.ReversePatientMergeRequest) -> Patient
     record(session, happened.PatientUnmerged, absorbed, survivor_id=survivor.id, merge_id=done.id)
     record(session, happened.PatientUpdated, survivor, previous_state=survivor.state)
     _index(session, survivor, absorbed)
+    duplicates.settle_reversal(session, survivor, absorbed)
     return done
 
 

@@ -15,11 +15,10 @@ from praxis_patients.rules import matching
 from praxis_patients.store import queries
 from praxis_patients.store.mappings import PATIENT
 from praxis_patients.store.models import Patient
-from praxis_patients.usecases import custom_fields, keys, measurements, parties, profiles, responsibilities
+from praxis_patients.usecases import custom_fields, duplicates, keys, measurements, parties, profiles, responsibilities
 from praxis_patients.usecases.states import open_patient
 
 _FIRST_CHART_NUMBER = 1001
-_MOST_DUPLICATES = 10
 
 
 def register(session: Session, request: pb.RegisterPatientRequest) -> pb.RegisterPatientResponse:
@@ -38,8 +37,11 @@ def register(session: Session, request: pb.RegisterPatientRequest) -> pb.Registe
     keys.index_patient(session, patient)
     measurements.note_head_count(session, patient)
     warnings += profiles.shared_chips(session, patient)
+    likely, _ = duplicates.refresh(session, patient, known=False)
     return pb.RegisterPatientResponse(
-        patient=PATIENT.message(patient), possible_duplicates=_duplicates(session, patient), warnings=warnings
+        patient=PATIENT.message(patient),
+        possible_duplicates=[_possible(other, match) for other, match in likely],
+        warnings=warnings,
     )
 
 
@@ -47,6 +49,7 @@ def update(session: Session, request: pb.UpdatePatientRequest) -> patient_pb2.Pa
     """Change a record; what should be looked at stands in the reply only."""
     patient = open_patient(session, request.patient.id, request.patient.etag)
     kind, paths = patient.kind, list(request.update_mask.paths)
+    compared = keys.record_of(patient)
     _refuse_fixed(patient, request.patient, paths)
     PATIENT.apply(patient, request.patient, paths)
     if patient.kind != kind:
@@ -59,6 +62,8 @@ def update(session: Session, request: pb.UpdatePatientRequest) -> patient_pb2.Pa
     parties.refresh_own_party(session, patient)
     keys.index_patient(session, patient)
     measurements.note_head_count(session, patient)
+    if keys.record_of(patient) != compared:
+        duplicates.refresh(session, patient)
     changed = PATIENT.message(patient)
     changed.warnings.extend([*warnings, *profiles.shared_chips(session, patient)])
     return changed
@@ -78,13 +83,6 @@ def _check_references(session: Session, patient: Patient) -> None:
             owner = queries.owner_of_reference(session, row.system, row.value)
             if owner not in {None, patient.id}:
                 raise DomainError(errors_pb2.ERROR_REASON_EXTERNAL_REFERENCE_TAKEN, system=row.system, patient_id=owner)
-
-
-def _duplicates(session: Session, patient: Patient) -> list[pb.PossibleDuplicate]:
-    one = keys.record_of(patient)
-    others = queries.candidates(session, patient.id, matching.blocking_keys(one))
-    found = matching.likely(one, ((other, keys.record_of(other)) for other in others))
-    return [_possible(other, match) for other, match in found[:_MOST_DUPLICATES]]
 
 
 def _possible(other: Patient, match: matching.Match) -> pb.PossibleDuplicate:

@@ -18,7 +18,7 @@ from praxis_patients.rules import shares
 from praxis_patients.rules.shares import Share
 from praxis_patients.store.mappings import RESPONSIBILITY
 from praxis_patients.store.models import Party, Patient, Responsibility
-from praxis_patients.usecases import contacts, keys
+from praxis_patients.usecases import contacts, duplicates, keys
 from praxis_patients.usecases.parties import open_party
 from praxis_patients.usecases.states import open_patient
 
@@ -107,6 +107,8 @@ def _appended(kept: list[Responsibility], new: list[Responsibility]) -> list[Res
 def _changed(session: Session, patient: Patient, day: date) -> Patient:
     record(session, happened.ResponsibilityChanged, patient, effective_date=day)
     keys.index_patient(session, patient)
+    if patient.human is None:  # people are not compared by who answers for them
+        duplicates.refresh(session, patient)
     return patient
 
 
