@@ -19,7 +19,7 @@ from support.practice_day_authorizations import authorizations
 from support.practice_day_contacts import contacts
 from support.practice_day_coverages import coverage_work
 from support.practice_day_feeds import feeds
-from support.practice_day_records import duplicates, letters
+from support.practice_day_records import duplicates, letters, referrals
 from support.practice_day_waitlist import waitlist
 from tests.claims.edi.remittance_writer import File, Paid, PaidClaim, PaidLine
 from twilio.request_validator import RequestValidator
@@ -91,6 +91,7 @@ class Day:
         waitlist(self, patient, [person(self, name) for name in ("Una", "Ola")], _visit_type(self))
         encounter = billing(self, patient, animal)
         claims(self, patient, encounter)
+        referrals(self, patient)
         authorizations(self, patient, _visit_type(self))
         reports(self)
         people(self)

@@ -29,3 +29,14 @@ def duplicates(day: Day, patient: str) -> None:
     pair = f"/v1/duplicateCandidates/{found[0]['id']}"
     day.make(f"{pair}:dismiss", {"reason": f"{day.mark} are twins"}, day.api.get(pair)["etag"])
     day.make("/v1/duplicateCandidates:find", {"page_size": 10})
+
+
+def referrals(day: Day, patient: str) -> None:
+    """Note who sent a patient, count a visit, and close the referral."""
+    referrer = day.api.get("/v1/referrers")["referrers"][0]["id"]
+    sent = {"patient_id": patient, "referrer_id": referrer, "number": f"{day.mark}-REF", "reason": day.mark}
+    path = f"/v1/referrals/{day.make('/v1/referrals', sent)['id']}"
+    day.change(path, visits_allowed=2)
+    seen = day.api.get("/v1/appointments", patient_id=patient, states="completed")["appointments"][0]["id"]
+    day.make(f"{path}:recordVisit", {"appointment_id": seen})
+    day.make(f"{path}:close", {})

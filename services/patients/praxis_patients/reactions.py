@@ -1,4 +1,4 @@
-"""What patients does about events of the others: it keeps which payers there are, and who did his part of a merge."""
+"""What patients does about events of the others: it keeps payers, completed appointments, and who did his part."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from praxis.claims.v1 import events_pb2 as claims
 from praxis.reporting.v1 import events_pb2 as reporting
 from praxis.scheduling.v1 import events_pb2 as scheduling
 from praxis_chassis.events import event_type, reaction
-from praxis_patients.usecases import coverages, merges
+from praxis_patients.usecases import coverages, merges, referrals
 
 
 @reaction(
@@ -29,3 +29,8 @@ def note_applied(session: Session, event: Any) -> None:
 @reaction(claims.PayerCreated, claims.PayerUpdated)
 def keep_payer(session: Session, event: claims.PayerCreated) -> None:
     coverages.keep_payer(session, UUID(event.payer.id))
+
+
+@reaction(scheduling.AppointmentCompleted)
+def keep_completed(session: Session, event: scheduling.AppointmentCompleted) -> None:
+    referrals.keep_completed(session, event.appointment)

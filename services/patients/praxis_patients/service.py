@@ -20,6 +20,7 @@ from praxis_patients.api.merge_service import MergeService
 from praxis_patients.api.party_service import PartyService
 from praxis_patients.api.patient_group_service import PatientGroupService
 from praxis_patients.api.patient_service import PatientService
+from praxis_patients.api.referral_service import ReferralService
 from praxis_patients.api.related_cause_service import RelatedCauseService
 from praxis_patients.api.task_service import PatientTaskService
 from praxis_patients.store.models import Base
@@ -42,6 +43,7 @@ service = Service(
         RelatedCauseService(),
         MergeService(),
         DuplicateCandidateService(),
+        ReferralService(),
         AlertService(),
         PatientGroupService(),
         CustomFieldService(),

@@ -17,6 +17,7 @@ _REGISTER = (
     "patients.coverages.write",
     "patients.measurements.write",
     "patients.alerts.write",
+    "patients.referrals.write",
 )
 _CALENDAR = (
     "scheduling.appointments.*",
@@ -104,6 +105,7 @@ BUILT_IN: Mapping[str, BuiltInRole] = {
                 *_READ_PRACTICE,
                 *_COLLEAGUES,
                 "patients.coverages.write",
+                "patients.referrals.write",
                 "billing.*.*",
                 "claims.*.*",
                 "reporting.*.*",
@@ -112,7 +114,7 @@ BUILT_IN: Mapping[str, BuiltInRole] = {
         BuiltInRole(
             "claims_specialist",
             "Claims specialist",
-            (*_READ_PRACTICE, *_COLLEAGUES, "patients.coverages.write", "claims.*.*"),
+            (*_READ_PRACTICE, *_COLLEAGUES, "patients.coverages.write", "patients.referrals.write", "claims.*.*"),
         ),
         BuiltInRole("report_analyst", "Report analyst", ("reporting.*.*", *_COLLEAGUES)),
         BuiltInRole("auditor", "Auditor", ("*.audit.read", "identity.*.read")),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from praxis_chassis.database import Tenanted
-from praxis_patients.store.models import Base
+from praxis_patients.store.models import PATIENT, Base
 
 
 class PayerCopy(Tenanted, Base):
@@ -16,3 +17,13 @@ class PayerCopy(Tenanted, Base):
     __tablename__ = "payer_copies"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class CompletedAppointment(Tenanted, Base):
+    """An appointment that took place, which referrals may count; scheduling owns it."""
+
+    __tablename__ = "completed_appointments"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    patient_id: Mapped[UUID] = mapped_column(info=PATIENT)
+    visit_date: Mapped[date]

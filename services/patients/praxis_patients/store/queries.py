@@ -26,6 +26,7 @@ from praxis_patients.store.models import (
     Practice,
     Responsibility,
 )
+from praxis_patients.store.referrals import Referral
 
 HIDDEN = (patient_pb2.PATIENT_STATE_MERGED, patient_pb2.PATIENT_STATE_ERASED)
 MOST_CANDIDATES = 300
@@ -146,6 +147,10 @@ def coverages_of(session: Session, patient_id: UUID) -> Sequence[Coverage]:
 
 def causes_of(session: Session, patient_id: UUID) -> Sequence[RelatedCause]:
     return session.scalars(select(RelatedCause).where(RelatedCause.patient_id == patient_id)).all()
+
+
+def referrals_of(session: Session, patient_id: UUID) -> Sequence[Referral]:
+    return session.scalars(select(Referral).where(Referral.patient_id == patient_id)).all()
 
 
 _PROFILES = (Patient.animal, Patient.animal_group)

@@ -16,7 +16,7 @@ from praxis_chassis.events import record
 from praxis_patients.rules.lifecycle import Change
 from praxis_patients.store import queries
 from praxis_patients.store.models import Party, Patient
-from praxis_patients.usecases import alerts, contact_preferences, duplicates, households, keys, measurements
+from praxis_patients.usecases import alerts, contact_preferences, duplicates, households, keys, measurements, referrals
 from praxis_patients.usecases.states import state_after
 
 
@@ -50,6 +50,7 @@ def _erase(session: Session, patient: Patient) -> Patient:
     measurements.forget(session, patient)
     alerts.forget(session, patient)
     duplicates.forget(session, patient)
+    referrals.forget(session, patient)
     record(session, happened.PatientErased, patient, patient_id=patient.id)
     for party_id in sorted(parties):
         _erase_party(session, party_id, patient.id)
