@@ -6,7 +6,7 @@ import pytest
 from support.patients_house import House
 
 from praxis.patients.v1 import directory_service_pb2 as pb
-from praxis.patients.v1 import events_pb2, practice_pb2, practitioner_pb2
+from praxis.patients.v1 import events_pb2, facility_pb2, practice_pb2, practitioner_pb2
 from praxis.type.v1 import type_pb2
 from praxis_chassis.testing import Refused, ServiceUnderTest
 
@@ -75,3 +75,42 @@ def test_another_practice_group_sees_nothing(house: House, patients: ServiceUnde
         stranger.call("GetPractice", pb.GetPracticeRequest(id=house.practice.id))
     assert refused.value.reason == "NOT_FOUND"
     assert house.call("GetPractice", pb.GetPracticeRequest(id=house.practice.id)) == house.practice
+
+
+def facility(**fields: object) -> facility_pb2.Facility:
+    address = type_pb2.Address(lines=["1 Hospital Road"], city="Topeka", state="KS", country_code="US")
+    return facility_pb2.Facility(**({"name": "Topeka General", "address": address} | fields))
+
+
+def test_a_facility_is_created_listed_changed_and_set_aside(house: House) -> None:
+    said = facility(npi="1234567893", clia_number="17D0123456", phone="785 555 0123", place_of_service_code="21")
+    made = house.call("CreateFacility", pb.CreateFacilityRequest(facility=said))
+    assert (made.active, made.phone, made.clia_number) == (True, "+17855550123", "17D0123456")
+    assert house.call("GetFacility", pb.GetFacilityRequest(id=made.id)) == made
+    assert house.tenant.events(events_pb2.FacilityCreated)[0].facility == made
+    house.call("CreateFacility", pb.CreateFacilityRequest(facility=facility(name="Airport Clinic")))
+
+    def names(**filters: bool) -> list[str]:
+        return [item.name for item in house.call("ListFacilities", pb.ListFacilitiesRequest(**filters)).facilities]
+
+    assert names() == ["Airport Clinic", "Topeka General"]
+    aside = facility_pb2.Facility(id=made.id, active=False, etag=made.etag)
+    changed = house.call("UpdateFacility", pb.UpdateFacilityRequest(facility=aside))
+    assert (changed.active, changed.name, changed.npi) == (False, "Topeka General", "1234567893")
+    assert names() == ["Airport Clinic"]
+    assert names(include_inactive=True) == ["Airport Clinic", "Topeka General"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"npi": "1234567894"}, "facility.npi"),
+        ({"clia_number": "17X0123456"}, "facility.clia_number"),
+        ({"address": None}, "facility.address"),
+        ({"phone": "12"}, "facility.phone"),
+    ],
+)
+def test_a_facility_that_no_claim_could_name_is_refused(house: House, fields: dict[str, object], field: str) -> None:
+    with pytest.raises(Refused) as refused:
+        house.call("CreateFacility", pb.CreateFacilityRequest(facility=facility(**fields)))
+    assert refused.value.violations[0][0] == field

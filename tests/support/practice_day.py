@@ -19,7 +19,7 @@ from support.practice_day_authorizations import authorizations
 from support.practice_day_contacts import contacts
 from support.practice_day_coverages import coverage_work
 from support.practice_day_feeds import feeds
-from support.practice_day_records import duplicates, letters, referrals
+from support.practice_day_records import duplicates, facilities, letters, referrals
 from support.practice_day_waitlist import waitlist
 from tests.claims.edi.remittance_writer import File, Paid, PaidClaim, PaidLine
 from twilio.request_validator import RequestValidator
@@ -115,6 +115,7 @@ def directory(day: Day) -> None:
     closure = {"location_id": place, "start_time": day.moment(30, 8), "end_time": day.moment(30, 12)}
     closed = day.make("/v1/closures", {**closure, "reason": day.mark})
     day.change(f"/v1/closures/{closed['id']}", reason=f"{day.mark} training")
+    facilities(day)
     changes: dict[str, Json] = {
         "practices": {"legal_name": f"{day.mark} Incorporated"},
         "locations": {"phone": "+17855550199"},

@@ -40,3 +40,10 @@ def referrals(day: Day, patient: str) -> None:
     seen = day.api.get("/v1/appointments", patient_id=patient, states="completed")["appointments"][0]["id"]
     day.make(f"{path}:recordVisit", {"appointment_id": seen})
     day.make(f"{path}:close", {})
+
+
+def facilities(day: Day) -> None:
+    """Note a hospital where the practice's people work too."""
+    address = {"lines": ["1 Hospital Road"], "city": "Lawrence", "state": "KS", "postal_code": "66044"}
+    made = day.make("/v1/facilities", {"name": f"{day.mark} Hospital", "address": address})
+    day.change(f"/v1/facilities/{made['id']}", clia_number="17D0123456")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from praxis.patients.v1 import directory_service_pb2 as pb
-from praxis.patients.v1 import practice_pb2, practitioner_pb2
+from praxis.patients.v1 import facility_pb2, practice_pb2, practitioner_pb2
 from praxis_chassis.database import fetch, uuid_of
 from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
-from praxis_patients.store.mappings import LOCATION, PRACTICE, PRACTITIONER, REFERRER
-from praxis_patients.store.models import Location, Practice, Practitioner, Referrer
+from praxis_patients.store.mappings import FACILITY, LOCATION, PRACTICE, PRACTITIONER, REFERRER
+from praxis_patients.store.models import Facility, Location, Practice, Practitioner, Referrer
 from praxis_patients.usecases import directory, species
 
 
@@ -89,6 +89,26 @@ class DirectoryService:
     @command
     def UpdateReferrer(self, request: pb.UpdateReferrerRequest, call: Call) -> practitioner_pb2.Referrer:
         return REFERRER.message(directory.update_referrer(call.session, request))
+
+    @query
+    def GetFacility(self, request: pb.GetFacilityRequest, call: Call) -> facility_pb2.Facility:
+        return FACILITY.message(fetch(call.session, Facility, request.id))
+
+    @query
+    def ListFacilities(self, request: pb.ListFacilitiesRequest, call: Call) -> pb.ListFacilitiesResponse:
+        wanted = select(Facility)
+        if not request.include_inactive:
+            wanted = wanted.where(Facility.active)
+        found, token = page(call.session, wanted, order=[Facility.name, Facility.id], request=request)
+        return pb.ListFacilitiesResponse(facilities=map(FACILITY.message, found), next_page_token=token)
+
+    @command
+    def CreateFacility(self, request: pb.CreateFacilityRequest, call: Call) -> facility_pb2.Facility:
+        return FACILITY.message(directory.create_facility(call.session, request))
+
+    @command
+    def UpdateFacility(self, request: pb.UpdateFacilityRequest, call: Call) -> facility_pb2.Facility:
+        return FACILITY.message(directory.update_facility(call.session, request))
 
     @query
     def ListSpecies(self, request: pb.ListSpeciesRequest, call: Call) -> pb.ListSpeciesResponse:

@@ -11,6 +11,7 @@ from praxis.patients.v1 import (
     alert_pb2,
     coverage_pb2,
     custom_field_pb2,
+    facility_pb2,
     household_pb2,
     measurement_pb2,
     merge_pb2,
@@ -28,6 +29,7 @@ from praxis_patients.store.measurements import Measurement
 from praxis_patients.store.merges import MergeAcknowledgment, PatientMerge
 from praxis_patients.store.models import (
     Coverage,
+    Facility,
     Location,
     Party,
     Patient,
@@ -86,6 +88,7 @@ PRACTICE = Mapping(Practice, practice_pb2.Practice)
 LOCATION = Mapping(Location, practice_pb2.Location)
 PRACTITIONER = Mapping(Practitioner, practitioner_pb2.Practitioner, read_only={"display_name"})
 REFERRER = Mapping(Referrer, practitioner_pb2.Referrer, read_only={"display_name"})
+FACILITY = Mapping(Facility, facility_pb2.Facility)
 PARTY = Mapping(Party, party_pb2.Party, read_only={"state", "display_name", "patient_id"})
 EXTERNAL_REFERENCE = Mapping(PatientReference, patient_pb2.ExternalReference)
 RESPONSIBILITY = Mapping(

@@ -103,6 +103,18 @@ class Referrer(Aggregate, Base):
     address: Mapped[type_pb2.Address | None] = message_column(type_pb2.Address)
 
 
+class Facility(Aggregate, Base):
+    __tablename__ = "facilities"
+
+    name: Mapped[str]
+    npi: Mapped[str]
+    clia_number: Mapped[str]
+    address: Mapped[type_pb2.Address] = message_column(type_pb2.Address)
+    phone: Mapped[str]
+    place_of_service_code: Mapped[str]
+    active: Mapped[bool]
+
+
 class Party(Aggregate, Base):
     """Somebody who answers for patients; with a patient_id, the patient himself, and then it follows that record."""
 

@@ -1,4 +1,4 @@
-"""Keeps who the practice is: legal entities, locations, practitioners, referrers."""
+"""Keeps who the practice is: legal entities, locations, practitioners, referrers, facilities."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from praxis_chassis.errors import invalid
 from praxis_chassis.events import record
 from praxis_chassis.mapping import read_date
 from praxis_patients.rules import identifiers, names
-from praxis_patients.store.mappings import LOCATION, PRACTICE, PRACTITIONER, REFERRER
-from praxis_patients.store.models import Location, Practice, Practitioner, Referrer
+from praxis_patients.store.mappings import FACILITY, LOCATION, PRACTICE, PRACTITIONER, REFERRER
+from praxis_patients.store.models import Facility, Location, Practice, Practitioner, Referrer
 from praxis_patients.usecases import contacts
 
 _OFFICE = "11"
@@ -117,6 +117,30 @@ def _settle_referrer(session: Session, referrer: Referrer) -> None:
     by_family = names.person_sort_name(referrer.name.family, referrer.name.given) if referrer.name else ""
     referrer.sort_name = by_family or names.plain(referrer.organization_name)
     referrer.telecoms = contacts.telecoms(session, referrer.telecoms, "referrer.telecoms")
+
+
+def create_facility(session: Session, request: pb.CreateFacilityRequest) -> Facility:
+    said = request.facility
+    facility: Facility = FACILITY.new(said)
+    facility.active = said.active if said.HasField("active") else True
+    _settle_facility(session, facility)
+    record(session, happened.FacilityCreated, facility)
+    return facility
+
+
+def update_facility(session: Session, request: pb.UpdateFacilityRequest) -> Facility:
+    facility = fetch(session, Facility, request.facility.id, lock=True, etag=request.facility.etag)
+    FACILITY.apply(facility, request.facility, request.update_mask.paths)
+    facility.active = facility.active is not False
+    _settle_facility(session, facility)
+    record(session, happened.FacilityUpdated, facility)
+    return facility
+
+
+def _settle_facility(session: Session, facility: Facility) -> None:
+    _check_npi(facility.npi, "facility.npi")
+    country = facility.address.country_code
+    facility.phone = contacts.phone(session, facility.phone, "facility.phone", country)
 
 
 def display_name(name: type_pb2.PersonName) -> str:
