@@ -28,7 +28,9 @@ OWN_MARK = "Wombatapple"
 # Pooled transactions of each of the five services: 3,000 in all, with `--long` 20,000.
 THREADS, TRANSACTIONS, TRANSACTIONS_LONG = 8, 600, 4000
 # Code lists that are the same for everybody.
-SHARED = {"ListSpecies", "ListPlacesOfService", "ListDiagnosisCodes", "GetDiagnosisCode"}
+SHARED = {
+    "ListSpecies", "ListLanguages", "ListCountries", "ListPlacesOfService", "ListDiagnosisCodes", "GetDiagnosisCode",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.patients_house import House
 
@@ -9,6 +11,7 @@ from praxis.patients.v1 import directory_service_pb2 as pb
 from praxis.patients.v1 import events_pb2, facility_pb2, practice_pb2, practitioner_pb2
 from praxis.type.v1 import type_pb2
 from praxis_chassis.testing import Refused, ServiceUnderTest
+from praxis_patients.rules import names
 
 
 def practitioner(npi: str, **fields: object) -> pb.CreatePractitionerRequest:
@@ -94,8 +97,9 @@ def test_a_facility_is_created_listed_changed_and_set_aside(house: House) -> Non
         return [item.name for item in house.call("ListFacilities", pb.ListFacilitiesRequest(**filters)).facilities]
 
     assert names() == ["Airport Clinic", "Topeka General"]
-    aside = facility_pb2.Facility(id=made.id, active=False, etag=made.etag)
-    changed = house.call("UpdateFacility", pb.UpdateFacilityRequest(facility=aside))
+    aside = pb.UpdateFacilityRequest(facility=facility_pb2.Facility(id=made.id, active=False, etag=made.etag))
+    aside.update_mask.paths.append("active")
+    changed = house.call("UpdateFacility", aside)
     assert (changed.active, changed.name, changed.npi) == (False, "Topeka General", "1234567893")
     assert names() == ["Airport Clinic"]
     assert names(include_inactive=True) == ["Airport Clinic", "Topeka General"]
@@ -114,3 +118,20 @@ def test_a_facility_that_no_claim_could_name_is_refused(house: House, fields: di
     with pytest.raises(Refused) as refused:
         house.call("CreateFacility", pb.CreateFacilityRequest(facility=facility(**fields)))
     assert refused.value.violations[0][0] == field
+
+
+def test_languages_and_countries_are_named_in_the_callers_language(house: House) -> None:
+    spoken = {
+        locale: {item.code: item for item in house.call("ListLanguages", request, locale=locale).languages}
+        for locale, request in dict.fromkeys(["en", "es", "xx"], pb.ListLanguagesRequest()).items()
+    }
+    assert [spoken[locale]["de"].title for locale in spoken] == ["German", "alemán", "German"]
+    assert spoken["en"]["hmn"].title == "Hmong"
+    assert len(spoken["en"]) == len(spoken["es"]) > 400
+    assert all(re.fullmatch("[a-z]{2,3}", code) for code in spoken["en"]), "as a patient's language is written"
+    countries = house.call("ListCountries", pb.ListCountriesRequest(), locale="es-MX").countries
+    assert {item.code: item.title for item in countries}["US"] == "Estados Unidos"
+    titles = [item.title for item in house.call("ListCountries", pb.ListCountriesRequest()).countries]
+    assert titles == sorted(titles, key=names.plain)
+    assert len(titles) == 250, "the 249 of ISO 3166-1, and Kosovo under its user-assigned code"
+    assert {"EU", "ZZ"}.isdisjoint(item.code for item in countries)

@@ -11,7 +11,7 @@ from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
 from praxis_patients.store.mappings import FACILITY, LOCATION, PRACTICE, PRACTITIONER, REFERRER
 from praxis_patients.store.models import Facility, Location, Practice, Practitioner, Referrer
-from praxis_patients.usecases import directory, species
+from praxis_patients.usecases import directory, locale_lists, species
 
 
 class DirectoryService:
@@ -113,3 +113,11 @@ class DirectoryService:
     @query
     def ListSpecies(self, request: pb.ListSpeciesRequest, call: Call) -> pb.ListSpeciesResponse:
         return pb.ListSpeciesResponse(species=species.listed(call.context.locale))
+
+    @query
+    def ListLanguages(self, request: pb.ListLanguagesRequest, call: Call) -> pb.ListLanguagesResponse:
+        return pb.ListLanguagesResponse(languages=locale_lists.languages(call.context.locale))
+
+    @query
+    def ListCountries(self, request: pb.ListCountriesRequest, call: Call) -> pb.ListCountriesResponse:
+        return pb.ListCountriesResponse(countries=locale_lists.countries(call.context.locale))
