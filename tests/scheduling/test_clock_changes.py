@@ -10,9 +10,12 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from praxis.scheduling.v1 import errors_pb2
 from praxis_chassis.errors import DomainError
+from praxis_scheduling.rules.clock_changes import Effect, clock_changes, minutes_on
 from praxis_scheduling.rules.grid import MINUTE, Grid, minutes_of
 from praxis_scheduling.rules.hours import BlockKind, WeeklyBlock, WeeklyHours, spans
 from praxis_scheduling.rules.recurrence import Frequency, Recurrence
@@ -131,3 +134,82 @@ def test_offered_times_lie_on_the_local_clock(zone: str) -> None:
         assert {moment.minute % STEP for moment in offered} == {0}
         assert {f"{moment:%H:%M}" for moment in offered} >= {"00:00", "09:15", "23:45"}
         assert len(offered) == len({moment.astimezone(UTC) for moment in offered}) >= 2 * 24 * 60 // STEP
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_all_changes_are_found_wherever_a_search_begins_and_ends(zone: str) -> None:
+    place, known = ZoneInfo(zone), changes(zone)
+    assert [found.moment for found in clock_changes(place, FIRST, LAST)] == known
+    for number in (0, len(known) // 2):
+        assert [each.moment for each in clock_changes(place, known[number], known[number + 1])] == [known[number]]
+    for change in clock_changes(place, FIRST, LAST):
+        assert change.before == (change.moment - MINUTE).astimezone(place).utcoffset()
+        assert change.after == change.moment.astimezone(place).utcoffset()
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_what_a_change_skips_or_shows_twice_is_what_the_clock_shows(zone: str) -> None:
+    place = ZoneInfo(zone)
+    for change in clock_changes(place, FIRST, LAST):
+        for times in change.times:
+            shown = moments_of(times.day, place)
+            often = {
+                minute: len(shown.get(f"{minute // 60:02}:{minute % 60:02}", [])) for minute in range(0, 1440, STEP)
+            }
+            touched = {minute for minute, count in often.items() if count != 1}
+            assert touched == {minute for minute in often if times.holds(minute)}
+            assert {often[minute] for minute in touched} == {0 if change.forward else 2}
+
+
+CHANGED = st.sampled_from([(zone, number) for zone in ZONES for number in range(14)])
+AROUND = st.integers(-240, 240)
+
+
+@settings(deadline=None)
+@given(CHANGED, AROUND, st.integers(5, 240))
+def test_an_appointment_is_touched_when_its_local_times_can_be_misread(
+    which: tuple[str, int], offset: int, duration: int
+) -> None:
+    zone, number = which
+    place, moment = ZoneInfo(zone), changes(zone)[number]
+    (change,) = clock_changes(place, moment, moment + MINUTE)
+    start, end = moment + offset * MINUTE, moment + (offset + duration) * MINUTE
+    effect = change.effect(start, end)
+    jumps = start.astimezone(place).utcoffset() != end.astimezone(place).utcoffset() and start < moment < end
+    twice = [_shown_twice(start + minute * MINUTE, place) for minute in range(duration)]
+    assert (effect is not None) == (jumps or any(twice))
+    assert (effect in {Effect.STARTS_FIRST, Effect.STARTS_SECOND}) == twice[0]
+    if twice[0]:
+        assert (effect is Effect.STARTS_FIRST) == (start < moment)
+
+
+def _shown_twice(moment: datetime, place: ZoneInfo) -> bool:
+    """Tell whether the clock shows the local time of a moment at another one, too."""
+    local = moment.astimezone(place).replace(tzinfo=None)
+    first, second = (local.replace(tzinfo=place, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return first < second and moment in {first, second}
+
+
+@settings(deadline=None)
+@given(CHANGED, st.integers(0, 1439), st.integers(1, 1440))
+def test_a_block_lasts_from_when_the_clock_first_shows_its_start_to_when_it_first_shows_its_end(
+    which: tuple[str, int], start: int, length: int
+) -> None:
+    zone, number = which
+    place = ZoneInfo(zone)
+    (change,) = clock_changes(place, changes(zone)[number], changes(zone)[number] + MINUTE)
+    day, end = change.times[0].day, min(1440, start + length)
+    midnight = datetime.combine(day, time())
+    began, over = (_first_shown(midnight + minute * MINUTE, place) for minute in (start, end))
+    block = WeeklyBlock(day.isoweekday(), start, end, BlockKind.OPEN)
+    assert minutes_on(block, day, place) == (over - began) // MINUTE
+    if not any(times.meets(block) for times in change.times):
+        assert minutes_on(block, day, place) == end - start
+
+
+def _first_shown(wall: datetime, place: ZoneInfo) -> datetime:
+    """Return the first moment at which the clock shows a wall time or a later one, by walking there."""
+    moment = wall.replace(tzinfo=UTC) - 15 * HOUR
+    while moment.astimezone(place).replace(tzinfo=None) < wall:
+        moment += MINUTE
+    return moment

@@ -19,6 +19,7 @@ from support.practice_day_authorizations import authorizations
 from support.practice_day_contacts import contacts
 from support.practice_day_coverages import coverage_work
 from support.practice_day_feeds import feeds
+from support.practice_day_planning import planning
 from support.practice_day_records import duplicates, facilities, letters, referrals
 from support.practice_day_waitlist import waitlist
 from tests.claims.edi.remittance_writer import File, Paid, PaidClaim, PaidLine
@@ -87,6 +88,7 @@ class Day:
         told(self, patient)
         recalled(self, patient)
         weekly(self, patient)
+        planning(self)
         feeds(self, patient)
         waitlist(self, patient, [person(self, name) for name in ("Una", "Ola")], _visit_type(self))
         encounter = billing(self, patient, animal)
@@ -108,13 +110,9 @@ class Lived:
 
 
 def directory(day: Day) -> None:
-    """Change what was set up, and add referrers and closures."""
-    place = day.people_desk.location_id
+    """Change what was set up, and add referrers."""
     referrer = day.make("/v1/referrers", {"organization_name": f"{day.mark} Cardiology"})
     day.change(f"/v1/referrers/{referrer['id']}", specialty="Cardiology")
-    closure = {"location_id": place, "start_time": day.moment(30, 8), "end_time": day.moment(30, 12)}
-    closed = day.make("/v1/closures", {**closure, "reason": day.mark})
-    day.change(f"/v1/closures/{closed['id']}", reason=f"{day.mark} training")
     facilities(day)
     changes: dict[str, Json] = {
         "practices": {"legal_name": f"{day.mark} Incorporated"},

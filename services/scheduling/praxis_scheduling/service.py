@@ -10,6 +10,7 @@ from praxis_scheduling import jobs, reactions
 from praxis_scheduling.api.appointment_service import AppointmentService
 from praxis_scheduling.api.appointment_type_service import AppointmentTypeService
 from praxis_scheduling.api.calendar_service import CalendarService
+from praxis_scheduling.api.clock_change_service import ClockChangeService
 from praxis_scheduling.api.closure_service import ClosureService
 from praxis_scheduling.api.communication_service import CommunicationService
 from praxis_scheduling.api.feed_service import CalendarFeedService
@@ -37,6 +38,7 @@ service = Service(
         TemplateService(),
         TemplateExceptionService(),
         ClosureService(),
+        ClockChangeService(),
         CalendarService(),
         CalendarFeedService(),
         AppointmentService(),

@@ -115,11 +115,11 @@ def instant_of(day: date, minute: int, zone: ZoneInfo) -> datetime:
     first = wall.replace(tzinfo=zone).astimezone(UTC)
     if first.astimezone(zone).replace(tzinfo=None) == wall:
         return first
-    return _clock_change(wall.replace(tzinfo=zone, fold=1).astimezone(UTC), first, zone)
+    return change_between(wall.replace(tzinfo=zone, fold=1).astimezone(UTC), first, zone)
 
 
-def _clock_change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """Find the change of offset between two instants of a skipped hour, to the minute."""
+def change_between(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """Return the moment at which the offset of a zone changes between two instants, to the minute."""
     old = before.astimezone(zone).utcoffset()
     while after - before > timedelta(minutes=1):
         middle = before + timedelta(minutes=(after - before) // timedelta(minutes=2))
