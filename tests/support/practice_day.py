@@ -88,7 +88,7 @@ class Day:
         told(self, patient)
         recalled(self, patient)
         weekly(self, patient)
-        planning(self)
+        planning(self, patient, _visit_type(self))
         feeds(self, patient)
         waitlist(self, patient, [person(self, name) for name in ("Una", "Ola")], _visit_type(self))
         encounter = billing(self, patient, animal)

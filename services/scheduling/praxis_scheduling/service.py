@@ -16,6 +16,7 @@ from praxis_scheduling.api.communication_service import CommunicationService
 from praxis_scheduling.api.feed_service import CalendarFeedService
 from praxis_scheduling.api.hold_service import HoldService
 from praxis_scheduling.api.inbound_service import InboundService
+from praxis_scheduling.api.rebooking_service import RebookingService
 from praxis_scheduling.api.recall_service import RecallService
 from praxis_scheduling.api.reminder_plan_service import ReminderPlanService
 from praxis_scheduling.api.resource_service import ResourceService
@@ -42,6 +43,7 @@ service = Service(
         CalendarService(),
         CalendarFeedService(),
         AppointmentService(),
+        RebookingService(),
         HoldService(),
         VisitService(),
         SeriesService(),
