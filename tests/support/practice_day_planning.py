@@ -1,11 +1,13 @@
-"""What the practice's day does to plan ahead: closures and their visits, and changes of the clock."""
+"""What the practice's day does to plan ahead: closures and their visits, changes of the clock, patients together."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from support.practice_day import Day
+
+Json = dict[str, Any]
 
 
 def planning(day: Day, patient: str, visit_type: str) -> None:
@@ -19,3 +21,17 @@ def planning(day: Day, patient: str, visit_type: str) -> None:
     (met,) = day.api.get("/v1/rebookingProposals", closure_id=closed["id"])["rebooking_proposals"]
     assert met["slots"]
     assert day.api.get("/v1/clockChanges", location_id=desk.location_id)["clock_changes"]
+
+
+def together(day: Day, patient: str, human: Json, visit_type: str) -> None:
+    """Book a patient and somebody of the family one after the other."""
+    desk = day.people_desk
+    family = [patient, day.make("/v1/patients", {"human": human})["patient"]["id"]]
+    members = [
+        {"patient_id": each, "appointment_type_id": visit_type, "resource_ids": [desk.resource_id], "notes": day.mark}
+        for each in family
+    ]
+    group = {"location_id": desk.location_id, "start_time": day.moment(78, 9), "arrangement": "back_to_back"}
+    booked = day.make("/v1/appointments:bookTogether", {**group, "members": members})
+    listed = day.api.get("/v1/appointments", group_id=booked["group_id"])["appointments"]
+    assert {each["patient_id"] for each in listed} == set(family)

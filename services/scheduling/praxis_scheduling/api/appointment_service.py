@@ -10,7 +10,7 @@ from praxis_scheduling.api import portal
 from praxis_scheduling.api.dates import days_of
 from praxis_scheduling.api.mappings import APPOINTMENT, APPOINTMENT_READING, VISIT
 from praxis_scheduling.store.models import Appointment
-from praxis_scheduling.usecases import appointments, booking, searching, slots, visits
+from praxis_scheduling.usecases import appointments, booking, companions, searching, slots, visits
 
 
 class AppointmentService:
@@ -44,6 +44,13 @@ class AppointmentService:
         return self._booked(call, booking.book(call.session, APPOINTMENT.new(request.appointment)))
 
     @command
+    def BookTogether(self, request: pb.BookTogetherRequest, call: Call) -> pb.BookTogetherResponse:
+        portal.restrict(call, request)
+        found = companions.book(call.session, request)
+        booked = [self._booked(call, item) for item in found]
+        return pb.BookTogetherResponse(group_id=booked[0].group_id, appointments=booked)
+
+    @command
     def UpdateAppointment(self, request: pb.UpdateAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
         found = fetch(call.session, Appointment, request.appointment.id, lock=True, etag=request.appointment.etag)
         APPOINTMENT.apply(found, request.appointment, request.update_mask.paths or appointments.ANNOTATIONS)
@@ -54,7 +61,10 @@ class AppointmentService:
         self, request: pb.RescheduleAppointmentRequest, call: Call
     ) -> appointment_pb2.Appointment:
         portal.restrict(call, request)
-        return self._booked(call, booking.reschedule(call.session, request))
+        moved = booking.reschedule(call.session, request)
+        reply = self._booked(call, moved)
+        reply.warnings.extend(companions.left_behind(call.session, moved))
+        return reply
 
     def _booked(self, call: Call, appointment: Appointment) -> appointment_pb2.Appointment:
         reply: appointment_pb2.Appointment = APPOINTMENT.message(appointment)
@@ -69,7 +79,10 @@ class AppointmentService:
     @command
     def CancelAppointment(self, request: pb.CancelAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
         portal.cancels(call, request)
-        return self._changed(call, appointments.cancel(call.session, request))
+        cancelled = appointments.cancel(call.session, request)
+        reply = self._changed(call, cancelled)
+        reply.warnings.extend(companions.left_behind(call.session, cancelled))
+        return reply
 
     def _changed(self, call: Call, appointment: Appointment) -> appointment_pb2.Appointment:
         reply: appointment_pb2.Appointment = APPOINTMENT.message(appointment)

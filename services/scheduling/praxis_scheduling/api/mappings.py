@@ -85,7 +85,7 @@ APPOINTMENT = Mapping(
     read_only={
         "appointment_type_name", "state", "end_time", "local_date", "local_start", "time_zone", "practitioner_ids",
         "overridden", "overridden_rules", "override_by", "confirm_time", "cancellation", "visit_id",
-        "deposit_state", "series_id", "occurrence_date",
+        "deposit_state", "series_id", "occurrence_date", "group_id",
     },
     special={
         "patient_name": Special(read=lambda appointment: appointment.patient.name),

@@ -17,8 +17,9 @@ def restrict(call: Call, wish: Any) -> None:
     """Let a portal user book by the rules of the booking channel, whatever the request says."""
     if call.context.compartment is not None:
         wish.channel = appointment_type_pb2.CHANNEL_BOOKING
-        for name in {"notes", "override_reason", "authorization_id"} & set(wish.DESCRIPTOR.fields_by_name):
-            wish.ClearField(name)
+        for part in (wish, *getattr(wish, "members", ())):
+            for name in {"notes", "override_reason", "authorization_id"} & set(part.DESCRIPTOR.fields_by_name):
+                part.ClearField(name)
 
 
 def names_own(call: Call, patient_id: str) -> None:

@@ -328,6 +328,9 @@ class Appointment(Aggregate, Base):
             "ix_appointments_authorization", "tenant_id", "authorization_id",
             postgresql_where=column("authorization_id").is_not(None),
         ),
+        Index(
+            "ix_appointments_group", "tenant_id", "group_id", postgresql_where=column("group_id").is_not(None),
+        ),
         Index("ix_appointments_untold", "tenant_id", postgresql_where=column("told_version") < column("version")),
         CheckConstraint("end_time > start_time", name="times"),
     )  # fmt: skip
@@ -357,6 +360,7 @@ class Appointment(Aggregate, Base):
     series_id: Mapped[UUID | None]
     occurrence_date: Mapped[date | None]
     authorization_id: Mapped[UUID | None]
+    group_id: Mapped[UUID | None]
     # What reminders know of it: the version they looked at last, its start then, and since which version it has it.
     told_version: Mapped[int] = mapped_column(default=0)
     told_start_time: Mapped[datetime | None]

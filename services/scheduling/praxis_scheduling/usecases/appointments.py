@@ -62,6 +62,8 @@ def wanted(request: appointment_service_pb2.ListAppointmentsRequest, dates: list
         query = query.where(Appointment.practitioner_ids.contains([UUID(request.practitioner_id)]))
     if request.patient_id:
         query = query.where(Appointment.patient_id == now_of(request.patient_id))
+    if request.group_id:
+        query = query.where(Appointment.group_id == UUID(request.group_id))
     if request.resource_id:
         taken = select(Reservation.appointment_id).where(
             Reservation.resource_id == UUID(request.resource_id), Reservation.live

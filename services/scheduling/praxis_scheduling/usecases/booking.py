@@ -177,7 +177,7 @@ def warnings(session: Session, appointment: Appointment) -> list[type_pb2.Warnin
     if other is None:
         return []
     facts = {"id": str(other.id), "date": other.local_date.isoformat(), "time": other.local_start}
-    return [type_pb2.Warning(reason=BOOKED_TWICE, text=_text(session, BOOKED_TWICE, facts), metadata=facts)]
+    return [type_pb2.Warning(reason=BOOKED_TWICE, text=worded(session, BOOKED_TWICE, facts), metadata=facts)]
 
 
 def judged(session: Session, order: Order) -> Plan:
@@ -222,11 +222,12 @@ def refusal(session: Session, order: Order, plan: Plan, resource: Resource, rule
         details=[errors_pb2.SlotAlternatives(slots=found)],
         resource=resource.name,
         time=f"{appointment.local_date} {appointment.local_start}",
-        such_as=_text(session, "SUCH_AS", {"alternatives": listed}) if found else "",
+        such_as=worded(session, "SUCH_AS", {"alternatives": listed}) if found else "",
     )
 
 
-def _text(session: Session, key: str, arguments: Mapping[str, str]) -> str:
+def worded(session: Session, key: str, arguments: Mapping[str, str]) -> str:
+    """Return a text of the service in the caller's language."""
     context = context_of(session)
     text: str = context.runtime.catalog.render(context.locale, key, arguments)
     return text

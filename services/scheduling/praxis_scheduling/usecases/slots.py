@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -163,7 +163,7 @@ def _free(
     named = {resource.id: resource for resource in resources}
     doubled = _doubled(seats, grid, calendars) if wish.desk else ()
     times = free_times(seats, starts, chunked(wanted, grid.minutes), _leaders(search, resources), doubled)
-    return (_slot(grid, time, wish, zone, named) for time in times)
+    return (slot_of(grid, time, wish, zone, named) for time in times)
 
 
 def _doubled(seats: Sequence[Seats], grid: Grid, calendars: dict[UUID, Availability]) -> list[Days]:
@@ -190,7 +190,10 @@ def _leaders(search: Search, resources: Sequence[Resource]) -> frozenset[UUID] |
     )
 
 
-def _slot(grid: Grid, time: FreeTime, wish: Wish, zone: str, resources: dict[UUID, Resource]) -> appointment_pb2.Slot:
+def slot_of(
+    grid: Grid, time: FreeTime, wish: Wish, zone: str, resources: Mapping[UUID, Resource]
+) -> appointment_pb2.Slot:
+    """Return a free time in the terms of the contract."""
     start = grid.moment(time.minute)
     local = start.astimezone(ZoneInfo(zone))
     team = [resources[key] for key in time.team]

@@ -88,8 +88,8 @@ def draw_up(session: Session, order: Order) -> Plan:
         grid = Grid.around(start - DAY, start + 3 * DAY)
         pool = [*named, *others]
         calendars = availability.load(session, pool, order.wish, grid, zones, order.appointment.id)
-    judge = _Judge(grid.minute(start), calendars)
-    return Plan(_team(order, named, others, judge), pool, grid, calendars)
+    judge = Judge(grid.minute(start), calendars)
+    return Plan(team_of(order.wish, named, others, judge, order.preferred), pool, grid, calendars)
 
 
 def _pool(session: Session, order: Order) -> tuple[list[Resource], list[Resource]]:
@@ -118,13 +118,14 @@ def _check_named(order: Order, named: Sequence[Resource]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judge:
+class Judge:
     """Knows what stands against a resource at the wanted time."""
 
     minute: int
     calendars: dict[UUID, Availability]
 
     def broken(self, resource: Resource, part: Part) -> list[Rule]:
+        """Return the rules against a part of the appointment."""
         return self.calendars[resource.id].broken(self.minute + part.offset, part.need)
 
     def member(self, resource: Resource, part: Part, role: Role | None) -> Member:
@@ -136,12 +137,18 @@ class _Judge:
         return Member(resource, part, found.extra_lane(at, part.need) if lane is None else lane, broken)
 
 
-def _team(order: Order, named: Sequence[Resource], others: Sequence[Resource], judge: _Judge) -> list[Member]:
+def team_of(
+    wish: Wish,
+    named: Sequence[Resource],
+    others: Sequence[Resource],
+    judge: Judge,
+    preferred: Sequence[UUID] = (),
+) -> list[Member]:
     """Complete the wanted resources to what the appointment type needs, free ones first."""
-    seats = seats_of(order.wish.appointment_type.roles)
-    parts = [role.part(order.wish.need) for role in seats]
+    seats = seats_of(wish.appointment_type.roles)
+    parts = [role.part(wish.need) for role in seats]
     taken = _seats_of_named(seats, named)
-    spare = sorted(others, key=lambda item: item.id not in order.preferred)
+    spare = sorted(others, key=lambda item: item.id not in preferred)
     fitting = [
         [(item, len(judge.broken(item, part))) for item in (*named, *spare) if role.fits(item.kind, item.skills)]
         for role, part in zip(seats, parts, strict=True)
@@ -153,7 +160,7 @@ def _team(order: Order, named: Sequence[Resource], others: Sequence[Resource], j
         if place not in taken:
             raise _unfilled(role)
     team = [judge.member(taken[place], parts[place], role) for place, role in enumerate(seats)]
-    whole = Part(0, order.wish.need)
+    whole = Part(0, wish.need)
     seated_ids = {member.resource.id for member in team}
     return [*team, *(judge.member(item, whole, None) for item in named if item.id not in seated_ids)]
 
