@@ -10,6 +10,8 @@ from praxis_scheduling.api.mappings import APPOINTMENT
 from praxis_scheduling.store.models import Appointment
 from praxis_scheduling.usecases import rebooking
 
+MOST_AT_ONCE = 20  # each needs a search of its own, and a read is to be answered within two seconds
+
 
 class RebookingService:
     """Proposes other times for appointments that a closure or an exception of a template has met."""
@@ -18,6 +20,7 @@ class RebookingService:
     def ProposeRebookings(self, request: pb.ProposeRebookingsRequest, call: Call) -> pb.ProposeRebookingsResponse:
         cause = rebooking.cause_of(call.session, request)
         wanted = cause.appointments(clock.now(call.session))
+        request.page_size = request.page_size or MOST_AT_ONCE
         order = [Appointment.start_time, Appointment.id]
         items, token = page(call.session, wanted, order=order, request=request)
         return pb.ProposeRebookingsResponse(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -34,7 +35,7 @@ from praxis_scheduling.usecases.availability import Wish
 from praxis_scheduling.usecases.booking import RULE_NUMBERS
 from praxis_scheduling.usecases.slots import ANYBODY, Leading, Search
 
-USUAL_SLOTS, MOST_SLOTS = 3, 500
+USUAL_SLOTS = 3
 TO_COME = (appointment_pb2.APPOINTMENT_STATE_BOOKED, appointment_pb2.APPOINTMENT_STATE_CONFIRMED)
 
 
@@ -141,22 +142,19 @@ def _minutes(grid: Grid, appointment: Appointment, item: Reservation) -> tuple[i
 
 @dataclass(slots=True)
 class _Given:
-    """The times that were proposed already: none of a resource is proposed twice."""
+    """The times that were proposed already, by resource: none is proposed twice."""
 
-    slots: list[appointment_pb2.Slot] = field(default_factory=list)
+    ranges: dict[str, list[tuple[datetime, datetime]]] = field(default_factory=dict)
 
     def take(self, slot: appointment_pb2.Slot, margin: timedelta) -> bool:
         """Take a time and return True, unless it meets another one of the same resource."""
-        start, end = moment(slot.start_time) - margin, moment(slot.end_time) + margin
-        meets = any(
-            start < moment(other.end_time)
-            and end > moment(other.start_time)
-            and not set(slot.resource_ids).isdisjoint(other.resource_ids)
-            for other in self.slots
-        )
-        if not meets:
-            self.slots.append(slot)
-        return not meets
+        start, end = moment(slot.start_time), moment(slot.end_time)
+        taken = [known for key in slot.resource_ids for known in self.ranges.get(key, ())]
+        if any(start - margin < until and end + margin > since for since, until in taken):
+            return False
+        for key in slot.resource_ids:
+            self.ranges.setdefault(key, []).append((start, end))
+        return True
 
 
 def _free_times(
@@ -171,15 +169,11 @@ def _free_times(
         until=None,
         locations=[appointment.location_id],
         leading=Leading(resources={member.id for member in team if lead.fits(member.kind, member.skills)}),
-        limit=MOST_SLOTS,
         but=appointment.id,
     )
     margin = (wish.need.before + wish.need.after) * MINUTE
     for leading in (search.leading, ANYBODY):
-        found: list[appointment_pb2.Slot] = []
-        for slot in slots.find(session, replace(search, leading=leading)):
-            if len(found) < count and given.take(slot, margin):
-                found.append(slot)
-        if found:
+        fresh = (slot for slot in slots.times(session, replace(search, leading=leading)) if given.take(slot, margin))
+        if found := list(islice(fresh, count)):
             return found
     return []

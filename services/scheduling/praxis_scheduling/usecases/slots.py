@@ -83,6 +83,11 @@ class Window:
 
 def find(session: Session, search: Search) -> list[appointment_pb2.Slot]:
     """Return free times, earliest first, and at each time those that are no double booking first."""
+    return list(islice(times(session, search), search.limit))
+
+
+def times(session: Session, search: Search) -> Iterator[appointment_pb2.Slot]:
+    """Return the same without a limit, one after the other for who stops when it is enough."""
     window = _window(session, search)
     kinds = {role.kind for role in search.wish.appointment_type.roles}
     by_location: dict[UUID, list[Resource]] = {}
@@ -90,7 +95,7 @@ def find(session: Session, search: Search) -> list[appointment_pb2.Slot]:
         by_location.setdefault(resource.location_id, []).append(resource)
     zones = calendar.zones(session, by_location)
     found = [_at(session, search, window, zones[place], team) for place, team in by_location.items()]
-    return list(islice(heapq.merge(*found, key=_place_in_line), search.limit))
+    return heapq.merge(*found, key=_place_in_line)
 
 
 def _place_in_line(slot: appointment_pb2.Slot) -> tuple[int, bool]:
