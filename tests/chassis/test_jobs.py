@@ -52,7 +52,7 @@ def test_a_practice_at_rest_is_looked_at_less_and_less_often(
         if resting.id in visits(1):
             rests.append(now - before)
             before = now
-    assert rests == [20, 40, 60, 60]
+    assert rests == [20, 40, 80, 160]
     assert told.id not in visits(9)
     ticker.touch([told.id])
     assert visits() == {told.id}

@@ -20,8 +20,9 @@ from praxis_chassis.context import context_of, system_context
 
 F = TypeVar("F", bound=Callable[..., Any])
 # A practice where something happened a moment ago has its jobs as often as they say, every other one less and less
-# often, so that many practices at rest cost little; what only the clock makes due may be that late.
-BUSY_SECONDS, REST_SECONDS, LONGEST_REST_SECONDS = 4.0, 10.0, 60.0
+# often, so that many practices at rest cost little; what only the clock makes due may come as late there as it has been
+# quiet for, and five minutes at most.
+BUSY_SECONDS, REST_SECONDS, LONGEST_REST_SECONDS = 4.0, 10.0, 300.0
 # No command takes longer, so that no event becomes visible later than this after its position was given.
 LATEST_SECONDS = 6.0
 log = logging.getLogger(__name__)
