@@ -101,26 +101,20 @@ def tenants(front_door: FrontDoor) -> list[UUID]:
     return [*(tenant_id for tenant_id, _ in begun), new_id()]
 
 
-def _some(tenants: list[UUID], number: int) -> Iterator[tuple[UUID, str]]:
-    """Yield a practice with the usual purpose for every RPC, and each other purpose for one RPC in three."""
-    yield tenants[number % 3], PURPOSES[0]
-    if number % 3:
-        yield tenants[number % 3 - 1], PURPOSES[number % 3]
-
-
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("role", BUILT_IN)
 def test_a_role_may_do_what_its_patterns_say_and_nothing_else(
     gate: Gate, tenants: list[UUID], role: str, long: bool
 ) -> None:
     wrong, may, may_not = [], 0, 0
-    for number, (service, method) in enumerate(gate.methods()):
+    pairs = list(product(tenants, PURPOSES) if long else zip(tenants, PURPOSES, strict=True))
+    for service, method in gate.methods():
         permission = method.policy.permission
         allowed = permission in {"none", "public"} or bool(resolve(BUILT_IN[role].permissions, [permission]))
         own = None
         if role == PORTAL:
             allowed, own = allowed and bool(method.policy.portal), Compartment(new_id(), frozenset())
-        for tenant_id, purpose in product(tenants, PURPOSES) if long else _some(tenants, number):
+        for tenant_id, purpose in pairs:
             verdict = gate.verdict(service, method, role, own, tenant_id, purpose)
             expected = allowed and purpose != PURPOSES[-1]
             if (verdict == DENIED) == expected:

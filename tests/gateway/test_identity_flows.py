@@ -73,18 +73,17 @@ def test_parallel_guesses_count_one_by_one(practice: Practice) -> None:
     statuses: list[int] = []
 
     def guess() -> None:
-        answer = client_of(practice.gateway).post("/v1/sessions", json={"email": email, "password": "wrong-password"})
-        statuses.append(answer.status_code)
+        client, body = client_of(practice.gateway), {"email": email, "password": "wrong-password"}
+        # A busy machine turns some away before anybody looks at the password; they ask again.
+        asked = (client.post("/v1/sessions", json=body).status_code for _ in range(100))
+        statuses.append(next((status for status in asked if status != 503), 503))
 
     threads = [threading.Thread(target=guess) for _ in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    # On a busy machine some are turned away before anybody looks at the password.
-    assert statuses.count(401) == 6, statuses
-    assert set(statuses) - {401} <= {429, 503}, statuses
-    assert 429 in statuses
+    assert (statuses.count(401), statuses.count(429)) == (6, 6), statuses
 
 
 def test_a_success_forgives_earlier_failures(practice: Practice, anonymous: httpx.Client) -> None:
