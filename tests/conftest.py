@@ -17,6 +17,7 @@ from support.servers import servers
 from xdist.scheduler import LoadFileScheduling
 
 from praxis_chassis.keys import make_keys_file
+from praxis_chassis.machine import collect_rarely
 from praxis_chassis.testing import ServiceUnderTest
 from praxis_chassis.tokens import make_key_pair
 from praxis_local.provision import DATABASES, provision
@@ -60,6 +61,7 @@ def long(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A PostgreSQL and a NATS server for this test process, thrown away at the end."""
+    collect_rarely()
     home = tmp_path_factory.mktemp("platform")
     make_keys_file(home / "keys.json")
     make_key_pair(home / "token.pem", home / "token.pub")

@@ -15,6 +15,7 @@ from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
+from praxis_chassis.machine import collect_rarely
 from praxis_chassis.tls import certificates_of
 from praxis_gateway.app import DRAIN_FILE
 from praxis_gateway.composition import compose
@@ -70,7 +71,9 @@ def application() -> Any:
     settings = Settings.from_environment()
     logs.start_logging("gateway", settings.log_format, settings.log_level)
     telemetry.start("gateway", settings.trace_sample_ratio)
-    return compose(settings).app
+    gateway = compose(settings)
+    collect_rarely()
+    return gateway.app
 
 
 def _die_with_parent() -> None:

@@ -31,7 +31,7 @@ MEASURED, POISONS, UNCHANGED = 3000, 3, 1.2
 # An event's body in the backlog has about as many bytes.
 BODY = 450
 HALF_MS, MOST_MS = 60, 500
-LEAST_PER_SECOND, RELAY_SHARE, CONSUMER_SHARE = 500, 0.1, 0.25
+LEAST_PER_SECOND, RELAY_SHARE, CONSUMER_SHARE = 500, 0.05, 0.25
 
 
 @pytest.fixture(scope="module")

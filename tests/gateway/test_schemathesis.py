@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ CONTRACT = [
     response_schema_conformance,
 ]
 REACHED_SHARE = 0.9
+AGAIN_SECONDS = (1.0, 2.0, 4.0, 0.0)
 # Ends the caller's own session or the key that all calls use.
 UNDONE_BY_SUCCESS = {"DeleteSession"}
 # What others build on is changed after they are through; what takes their patients or moves their clock comes last.
@@ -72,6 +74,7 @@ class Findings:
     """What the generated calls came to."""
 
     calls: int = 0
+    asked_again: int = 0
     faults: dict[str, str] = field(default_factory=dict)
     reached: dict[str, str] = field(default_factory=dict)
     refusals: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -256,8 +259,7 @@ def _send(case: Any, mode: GenerationMode, attempt: Attempt) -> None:
     else:
         attempt.link(case)
         attempt.number += 1
-    with at_once():  # most generated calls name what nobody has made
-        response = case.call(session=attempt.caller.session)
+    response = _called(case, attempt)
     findings.calls += 1
     findings.statuses[response.status_code] += 1
     if 200 <= response.status_code < 300:
@@ -273,6 +275,18 @@ def _send(case: Any, mode: GenerationMode, attempt: Attempt) -> None:
             findings.faults.setdefault(f"{case.operation.label} {failure.title}", _told(case, failure))
 
 
+def _called(case: Any, attempt: Attempt) -> Any:
+    """Return the answer; a machine that is too busy is asked again, as its answer says, and not for ever."""
+    for pause in AGAIN_SECONDS:
+        with at_once():  # most generated calls name what nobody has made
+            response = case.call(session=attempt.caller.session)
+        if response.status_code not in {503, 504}:
+            break
+        attempt.caller.findings.asked_again += 1
+        time.sleep(pause)
+    return response
+
+
 def _member(method: str, path: str) -> str:
     """Return what the answer of a call is, where its path tells: what was created, read or changed."""
     collection = path.removeprefix("/v1/").partition("/")[0]
@@ -284,7 +298,8 @@ def _is_json(response: Any) -> bool:
 
 
 def _report(findings: Findings, every: set[str]) -> None:
-    print(f"{findings.calls} generated calls: {dict(sorted(findings.statuses.items()))}")
+    print(f"{findings.calls} generated calls: {dict(sorted(findings.statuses.items()))}", end="")
+    print(f", {findings.asked_again} times asked again")
     print(f"{len(findings.reached)} of {len(every)} operations reached a 2xx")
     for name in sorted(every - findings.reached.keys()):
         print(f"never: {name}: {OUT_OF_REACH.get(name) or sorted(set(findings.refusals[name]))}")

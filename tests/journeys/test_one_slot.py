@@ -51,11 +51,11 @@ class Race:
                 answer = client.post("/v1/appointments", json=self.body, headers=headers)
             except httpx.RemoteProtocolError:  # the kept connection was just closed; the key makes it safe to ask again
                 continue
-            if answer.status_code != 503 or time.monotonic() > until:
+            if answer.status_code not in {503, 504} or time.monotonic() > until:
                 return answer
             with self.lock:
                 self.asked_again[answer.json()["code"]] += 1
-            time.sleep(int(answer.headers["Retry-After"]) * random.uniform(1, 1.5))
+            time.sleep(int(answer.headers.get("Retry-After", "1")) * random.uniform(1, 1.5))
 
 
 @pytest.mark.timeout(400)

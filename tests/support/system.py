@@ -25,7 +25,7 @@ from praxis_local.processes import Program, free_port, launch, stop
 from praxis_local.provision import DATABASES, database_url, provision
 from praxis_local.topology import Ports, Topology, answers, clearinghouse, service_of
 
-START_SECONDS, STOP_SECONDS = 240.0, 60.0
+START_SECONDS, STOP_SECONDS = 600.0, 60.0
 
 
 @dataclass(frozen=True)

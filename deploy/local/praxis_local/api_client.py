@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 import httpx
 
 PATIENCE_SECONDS = 60.0
-TOO_MANY, UNAVAILABLE = 429, 503
+TOO_MANY, UNAVAILABLE, TOO_LATE = 429, 503, 504
 # Refusals that end by themselves, once the event from the service that owns the fact has arrived.
 PENDING = {
     "PATIENT_NOT_KNOWN_YET", "LOCATION_NOT_KNOWN_YET", "PARTY_NOT_KNOWN_YET", "NO_RESPONSIBLE_ACCOUNT",
@@ -78,7 +78,8 @@ class ApiClient:
                 self.replayed = reply.headers.get("Idempotency-Replayed") == "true"
                 return dict(reply.json()) if reply.content else {}
             problem = _problem(method, path, reply)
-            if not _passes(problem) or time.monotonic() > deadline:
+            passes = _passes(problem, repeatable=method == "GET" or "Idempotency-Key" in options.get("headers", {}))
+            if not passes or time.monotonic() > deadline:
                 raise problem
             time.sleep(float(reply.headers.get("Retry-After", pause)))
             pause = min(pause * 2, 1.0)
@@ -92,6 +93,7 @@ def _problem(method: str, path: str, reply: httpx.Response) -> ApiProblem:
     return ApiProblem(method, path, reply.status_code, document)
 
 
-def _passes(problem: ApiProblem) -> bool:
-    """Tell whether waiting helps: too much at once, a part restarting, or an event not applied yet."""
-    return problem.code in PENDING or problem.status in {TOO_MANY, UNAVAILABLE}
+def _passes(problem: ApiProblem, *, repeatable: bool) -> bool:
+    """Tell whether waiting helps: too much at once, a part restarting or too slow, or an event not applied yet."""
+    late = repeatable and problem.status == TOO_LATE
+    return late or problem.code in PENDING or problem.status in {TOO_MANY, UNAVAILABLE}

@@ -23,6 +23,7 @@ from praxis_chassis import audit, epochs, inbox, logs, migrations, tables, telem
 from praxis_chassis.boundary import Boundary, PolicyMissing
 from praxis_chassis.context import system_context
 from praxis_chassis.database import driver_url
+from praxis_chassis.machine import collect_rarely
 from praxis_chassis.rebuild import catch_up, rebuild
 from praxis_chassis.restored import restored
 from praxis_chassis.server import Probes, Server, readiness
@@ -132,6 +133,7 @@ def run_process(runtime: Runtime, *, serve: bool, work: bool) -> int:
     signal.signal(signal.SIGINT, ask)
     server = Server(runtime) if serve else None
     worker = _worker(runtime) if work else None
+    collect_rarely()
     probes = Probes(runtime.settings.probe_listen, lambda: {"state": "draining"} if draining else readiness(runtime))
     probes.start()
     if server:

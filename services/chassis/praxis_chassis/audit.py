@@ -23,6 +23,8 @@ SEALED_FIELDS = ("id", "at", "actor", "action", "class", "resource", "patient_id
 CLASSES = {
     value.number: value.name.removeprefix("AUDIT_CLASS_").lower() for value in policy_pb2.AuditClass.DESCRIPTOR.values
 }
+ANY_OPEN = text("SELECT EXISTS (SELECT FROM audit WHERE sequence IS NULL)")
+LOCK = text("SELECT pg_try_advisory_xact_lock(7261003)")
 ROW = Prepared(
     insert(tables.audit).values({name: bindparam(name) for name in ("tenant_id", *SEALED_FIELDS)}), "INSERT audit"
 )
@@ -64,7 +66,7 @@ def _plain(value: Any) -> Any:
 
 def seal(connection: Connection, limit: int = 2000) -> int:
     """Chain the rows that are not chained yet and return how many; the relay's role calls it every second."""
-    if not connection.execute(text("SELECT pg_try_advisory_xact_lock(7261003)")).scalar():
+    if not connection.execute(ANY_OPEN).scalar() or not connection.execute(LOCK).scalar():
         return 0
     table = tables.audit
     waiting = select(table).where(table.c.sequence.is_(None)).order_by(table.c.tenant_id, table.c.id).limit(limit)

@@ -33,9 +33,13 @@ from praxis_chassis.service import Runtime
 
 # While events come, the next is looked for soon; a practice at rest costs a quarter of that.
 POLL_SECONDS, REST_SECONDS, AWAKE_SECONDS = 0.05, 0.2, 5.0
-BLANK_SECONDS = 1.0
+BLANK_SECONDS = 2.0
 COMPARE_SECONDS = 5.0
+SEAL_SECONDS = 1.0
+TICK_SECONDS = 0.5
 BATCH = 100
+# How long a consumer waits for an event before it asks how it stands; it is told of one at once.
+LISTEN_SECONDS, REST_OF_BATCH_SECONDS = 2.0, 0.05
 ACK_WAIT_SECONDS = 5
 PUBLISH_TIMEOUT_SECONDS = 5
 RETRY_SECONDS = 0.5
@@ -300,14 +304,12 @@ class Consumer:
             log.exception("what was said before could not be read; run `catch-up`", extra={"source": self.source})
 
     async def _step(self, subscription: JetStreamContext.PullSubscription) -> None:
-        try:
-            messages = await subscription.fetch(BATCH, timeout=0.5)
-        except (TimeoutError, nats.errors.TimeoutError):
+        messages = await self._fetch(subscription)
+        if not messages:
             info = await self.stream.consumer_info(stream_name(self.source), self.runtime.service.name)
             self.pending = (info.num_pending or 0) + (info.num_ack_pending or 0)
             return
-        if messages:
-            self.pending = len(messages) + messages[-1].metadata.num_pending
+        self.pending = len(messages) + messages[-1].metadata.num_pending
         delays = await asyncio.to_thread(self._apply_all, messages)
         for message, delay in zip(messages, delays, strict=True):
             if delay is None:
@@ -315,6 +317,21 @@ class Consumer:
             else:
                 await message.nak(delay=delay)
         await asyncio.to_thread(self.gaps.fill)
+
+    async def _fetch(self, subscription: JetStreamContext.PullSubscription) -> list[Msg]:
+        """Wait for an event, and take along what lies behind it.
+
+        Who asks for a batch of many waits until there are as many or its time is over, even when one came long before.
+        """
+        messages: list[Msg] = []
+        try:
+            messages += await subscription.fetch(1, timeout=LISTEN_SECONDS)
+            behind = min(messages[0].metadata.num_pending, BATCH - 1)
+            if behind:
+                messages += await subscription.fetch(behind, timeout=REST_OF_BATCH_SECONDS)
+        except (TimeoutError, nats.errors.TimeoutError):
+            pass  # what came before the time was over counts
+        return messages
 
     def _apply_all(self, messages: Sequence[Msg]) -> list[float | None]:
         """Return for each message after how many seconds it is to come again, if at all.
@@ -382,8 +399,8 @@ class Worker:
         tasks = [
             Relay(self.runtime, stream).run(stop),
             *(consumer.run(stop) for consumer in consumers),
-            self._every(stop, 1.0, self._seal),
-            self._every(stop, 0.25, ticker.tick),
+            self._every(stop, SEAL_SECONDS, self._seal),
+            self._every(stop, TICK_SECONDS, ticker.tick),
         ]
         with (
             metrics.pending.reading(lambda: [(each.pending, (each.source,)) for each in consumers]),

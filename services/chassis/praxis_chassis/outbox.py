@@ -23,6 +23,7 @@ SWEEP_SECONDS = 30.0
 LATE_POSITIONS = 2000
 # What is older than this has left the stream by itself, so that a stream without it has lost nothing.
 STREAM_DAYS = 14
+WAITING = text("SELECT * FROM events WHERE published_at IS NULL AND position > :low ORDER BY position LIMIT :limit")
 TAKE = text(
     "INSERT INTO tenant_sequences AS known (tenant_id, last)"
     " SELECT * FROM unnest(CAST(:tenants AS uuid[]), CAST(:counts AS bigint[]))"
@@ -122,15 +123,10 @@ class Outbox:
             return []
         if time.monotonic() - self.swept > SWEEP_SECONDS:
             self.low, self.swept = 0, time.monotonic()
-        table = tables.events
-        query = (
-            select(table)
-            .where(table.c.published_at.is_(None), table.c.position > self.low)
-            .order_by(table.c.position)
-            .limit(limit)
-        )
         with self.leader.begin():
-            rows = [dict(row) for row in self.leader.execute(query).mappings()]
+            found = self.leader.execute(WAITING, {"low": self.low, "limit": limit}).mappings()
+            if not (rows := [dict(row) for row in found]):
+                return []
             self._number(self.leader, [row for row in rows if row["tenant_sequence"] is None])
             bodies = subjects.bodies_of(self.leader, self.runtime.keys, rows)
             return [self._pending(row, *body) for row, body in zip(rows, bodies, strict=True)]
