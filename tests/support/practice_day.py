@@ -19,7 +19,7 @@ from support.practice_day_authorizations import authorizations
 from support.practice_day_contacts import contacts
 from support.practice_day_coverages import coverage_work
 from support.practice_day_feeds import feeds
-from support.practice_day_planning import planning, together
+from support.practice_day_planning import attendance, planning, together
 from support.practice_day_records import duplicates, facilities, letters, referrals
 from support.practice_day_waitlist import waitlist
 from tests.claims.edi.remittance_writer import File, Paid, PaidClaim, PaidLine
@@ -89,6 +89,7 @@ class Day:
         recalled(self, patient)
         weekly(self, patient)
         planning(self, patient, _visit_type(self))
+        attendance(self, patient)
         together(self, patient, person(self, "Ivy"), _visit_type(self))
         feeds(self, patient)
         waitlist(self, patient, [person(self, name) for name in ("Una", "Ola")], _visit_type(self))

@@ -21,6 +21,14 @@ def planning(day: Day, patient: str, visit_type: str) -> None:
     (met,) = day.api.get("/v1/rebookingProposals", closure_id=closed["id"])["rebooking_proposals"]
     assert met["slots"]
     assert day.api.get("/v1/clockChanges", location_id=desk.location_id)["clock_changes"]
+    assert day.api.get("/v1/holidays", location_id=desk.location_id)["holidays"]
+
+
+def attendance(day: Day, patient: str) -> None:
+    """Look at what somebody missed, and say what that is to mean."""
+    day.change("/v1/attendancePolicy", counted_days=400, count_late_cancellations=True, warning_limit=2)
+    assert day.api.get("/v1/attendancePolicy")["counted_days"] == 400
+    assert day.api.get(f"/v1/attendances/{patient}")["patient_id"] == patient
 
 
 def together(day: Day, patient: str, human: Json, visit_type: str) -> None:

@@ -9,6 +9,7 @@ from praxis_chassis.service import Service
 from praxis_scheduling import jobs, reactions
 from praxis_scheduling.api.appointment_service import AppointmentService
 from praxis_scheduling.api.appointment_type_service import AppointmentTypeService
+from praxis_scheduling.api.attendance_service import AttendanceService
 from praxis_scheduling.api.calendar_service import CalendarService
 from praxis_scheduling.api.clock_change_service import ClockChangeService
 from praxis_scheduling.api.closure_service import ClosureService
@@ -44,6 +45,7 @@ service = Service(
         CalendarFeedService(),
         AppointmentService(),
         RebookingService(),
+        AttendanceService(),
         HoldService(),
         VisitService(),
         SeriesService(),

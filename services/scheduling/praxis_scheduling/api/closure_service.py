@@ -14,7 +14,7 @@ from praxis_chassis.paging import page
 from praxis_chassis.rpc import Call, command, query
 from praxis_scheduling.api.mappings import CLOSURE
 from praxis_scheduling.store.models import Closure
-from praxis_scheduling.usecases import setup
+from praxis_scheduling.usecases import holidays, setup
 
 
 class ClosureService:
@@ -35,6 +35,10 @@ class ClosureService:
             wanted = wanted.where(Closure.active)
         items, token = page(call.session, wanted, order=[Closure.start_time, Closure.id], request=request)
         return pb.ListClosuresResponse(closures=map(CLOSURE.message, items), next_page_token=token)
+
+    @query
+    def SuggestHolidays(self, request: pb.SuggestHolidaysRequest, call: Call) -> pb.SuggestHolidaysResponse:
+        return holidays.suggest(call.session, request)
 
     @command
     def CreateClosure(self, request: pb.CreateClosureRequest, call: Call) -> template_pb2.Closure:

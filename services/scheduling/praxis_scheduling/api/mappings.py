@@ -7,6 +7,7 @@ from sqlalchemy import DateTime, func, true
 from praxis.scheduling.v1 import (
     appointment_pb2,
     appointment_type_pb2,
+    attendance_pb2,
     communication_pb2,
     feed_pb2,
     hold_pb2,
@@ -19,6 +20,7 @@ from praxis.scheduling.v1 import (
 )
 from praxis_chassis.mapping import Mapping, Special, instant
 from praxis_chassis.reading import Children, Reading
+from praxis_scheduling.store.attendance import AttendancePolicy
 from praxis_scheduling.store.communications import (
     Communication,
     CommunicationSettings,
@@ -54,6 +56,7 @@ HOLD = Mapping(
 )
 CALENDAR_FEED = Mapping(CalendarFeed, feed_pb2.CalendarFeed, read_only={"state"}, special={"url": Special(read=None)})
 CLOSURE = Mapping(Closure, template_pb2.Closure)
+ATTENDANCE_POLICY = Mapping(AttendancePolicy, attendance_pb2.AttendancePolicy)
 
 
 RESERVATION = Mapping(

@@ -24,12 +24,12 @@ from praxis_scheduling.rules.grid import MINUTE
 from praxis_scheduling.store import calendar
 from praxis_scheduling.store.calendar import Place
 from praxis_scheduling.store.models import Appointment, AppointmentType, Reservation, Resource
-from praxis_scheduling.usecases import appointments, authorizations, directory, eligibility, holds, slots
+from praxis_scheduling.usecases import appointments, attendance, authorizations, directory, eligibility, holds, slots
 from praxis_scheduling.usecases.availability import Wish, active_type, wish_for
 from praxis_scheduling.usecases.slots import Leading
 from praxis_scheduling.usecases.staffing import Member, Order, Plan, draw_up
 
-BOOKED_TWICE = "PATIENT_BOOKED_TWICE"
+BOOKED_TWICE, MISSED_OFTEN = "PATIENT_BOOKED_TWICE", "PATIENT_MISSED_OFTEN"
 OVERRIDE = "scheduling.appointments.override"
 ATTEMPTS = 20
 ALTERNATIVES = 3
@@ -52,6 +52,8 @@ def book(session: Session, appointment: Appointment) -> Appointment:
     set_time(session, appointment, wish, appointment.start_time)
     eligibility.check_alive(session, appointment)
     eligibility.check_notice(session, wish, appointment)
+    if not wish.desk:
+        attendance.check_booking(session, appointment)
     authorizations.take(session, appointment)
     kept = holds.redeem(session, appointment).resource_ids if appointment.hold_token else []
     named = list(appointment.resource_ids or kept)
@@ -173,11 +175,15 @@ def set_time(session: Session, appointment: Appointment, wish: Wish, start: date
 
 def warnings(session: Session, appointment: Appointment) -> list[type_pb2.Warning]:
     """Return what the caller should look at although the appointment is booked, in the caller's language."""
+    found: list[tuple[str, dict[str, str]]] = []
     other = appointments.at_the_same_time(session, appointment)
-    if other is None:
-        return []
-    facts = {"id": str(other.id), "date": other.local_date.isoformat(), "time": other.local_start}
-    return [type_pb2.Warning(reason=BOOKED_TWICE, text=worded(session, BOOKED_TWICE, facts), metadata=facts)]
+    if other is not None:
+        facts = {"id": str(other.id), "date": other.local_date.isoformat(), "time": other.local_start}
+        found.append((BOOKED_TWICE, facts))
+    missed = attendance.missed_too_often(session, appointment)
+    if missed:
+        found.append((MISSED_OFTEN, {"count": str(missed)}))
+    return [type_pb2.Warning(reason=key, text=worded(session, key, facts), metadata=facts) for key, facts in found]
 
 
 def judged(session: Session, order: Order) -> Plan:

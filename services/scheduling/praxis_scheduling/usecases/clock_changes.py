@@ -55,12 +55,13 @@ class Place:
 
 def preview(session: Session, request: clock_change_service_pb2.PreviewClockChangesRequest) -> list[pb.ClockChange]:
     """Return the changes at one location or all, earliest first, and what each touches."""
-    places = [_place(session, location, request) for location in _locations(session, request.location_id)]
+    places = [_place(session, location, request) for location in asked_locations(session, request.location_id)]
     found = [message for place in places if place.changes for message in _messages(session, place)]
     return sorted(found, key=lambda item: (item.change_time.ToNanoseconds(), item.location_name, item.location_id))
 
 
-def _locations(session: Session, identifier: str) -> Sequence[LocationCopy]:
+def asked_locations(session: Session, identifier: str) -> Sequence[LocationCopy]:
+    """Return the location that was named, or all."""
     if identifier:
         return [fetch(session, LocationCopy, identifier)]
     return session.scalars(select(LocationCopy).order_by(LocationCopy.name, LocationCopy.id)).all()
@@ -69,15 +70,16 @@ def _locations(session: Session, identifier: str) -> Sequence[LocationCopy]:
 def _place(
     session: Session, location: LocationCopy, request: clock_change_service_pb2.PreviewClockChangesRequest
 ) -> Place:
-    first, last = _dates(request, clock.today(session, location.time_zone))
+    first, last = asked_dates(request.from_date, request.until_date, clock.today(session, location.time_zone))
     zone = ZoneInfo(location.time_zone)
     start, end = instant_of(first, 0, zone), instant_of(last, MINUTES_PER_DAY, zone)
     return Place(location, list(clock_changes(zone, start, end)))
 
 
-def _dates(request: clock_change_service_pb2.PreviewClockChangesRequest, today: date) -> tuple[date, date]:
-    first = read_calendar_date(request.from_date, "from_date") or today
-    last = read_calendar_date(request.until_date, "until_date") or first + USUAL_RANGE
+def asked_dates(from_date: str, until_date: str, today: date) -> tuple[date, date]:
+    """Read the first and the last date that somebody wants to look ahead over."""
+    first = read_calendar_date(from_date, "from_date") or today
+    last = read_calendar_date(until_date, "until_date") or first + USUAL_RANGE
     if last < first:
         raise invalid("until_date", "ENDS_BEFORE_START")
     if last - first > LONGEST_RANGE:

@@ -1,0 +1,22 @@
+"""Public holidays by the law of a country and its region."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import lru_cache
+
+import holidays
+
+
+@lru_cache(maxsize=256)
+def public_holidays(country: str, region: str, year: int, language: str) -> dict[date, str] | None:
+    """Return the holidays of a year with their names; nothing is known of a country without a calendar.
+
+    Country and region are codes of ISO 3166. A region without holidays of its own has those of its country; where the
+    calendar lacks the language, the names are those that the country itself uses.
+    """
+    try:
+        known = holidays.country_holidays(country, subdiv=region or None, years=year, language=language)
+    except NotImplementedError:
+        return public_holidays(country, "", year, language) if region else None
+    return dict(sorted(known.items()))
