@@ -521,6 +521,7 @@ def remittance(claim: Json, amount: int | None = None) -> bytes:
 
 def reports(day: Day) -> None:
     day.api.export({"report": "day_sheet", "format": "csv"})
+    day.api.get("/v1/missedCharges", page_size=5)
 
 
 def people(day: Day) -> None:

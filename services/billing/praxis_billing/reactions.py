@@ -78,6 +78,21 @@ def absorb_remittance(session: Session, event: claims.RemittanceReady) -> None:
     remittances.absorb(session, event)
 
 
-@reaction(scheduling.VisitArrived)
+@reaction(scheduling.AppointmentTypeCreated, scheduling.AppointmentTypeUpdated)
+def copy_appointment_type(session: Session, event: scheduling.AppointmentTypeCreated) -> None:
+    directory.copy_appointment_type(session, event.appointment_type)
+
+
+@reaction(
+    scheduling.VisitArrived,
+    scheduling.VisitRoomed,
+    scheduling.VisitTechStarted,
+    scheduling.VisitClinicianStarted,
+    scheduling.VisitReadyForCheckout,
+    scheduling.VisitCompleted,
+    scheduling.VisitLeft,
+    scheduling.VisitUpdated,
+    scheduling.VisitCorrected,
+)
 def copy_visit(session: Session, event: scheduling.VisitArrived) -> None:
     directory.copy_visit(session, event.visit)

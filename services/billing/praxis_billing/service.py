@@ -10,6 +10,7 @@ from praxis_billing.api.account_service import AccountService
 from praxis_billing.api.catalog_service import CatalogService
 from praxis_billing.api.encounter_service import EncounterService
 from praxis_billing.api.ledger_service import LedgerService
+from praxis_billing.api.missed_charge_service import MissedChargeService
 from praxis_billing.api.payment_service import PaymentService
 from praxis_billing.api.statement_service import StatementService
 from praxis_billing.settings import Settings
@@ -25,6 +26,7 @@ service = Service(
         CatalogService(),
         AccountService(),
         EncounterService(),
+        MissedChargeService(),
         PaymentService(),
         StatementService(),
         LedgerService(),

@@ -6,11 +6,12 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, Text, false, text
+from sqlalchemy import Index, Text, Uuid, false, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from praxis.billing.v1 import catalog_pb2
+from praxis.scheduling.v1 import visit_pb2
 from praxis.type.v1 import type_pb2
 from praxis_billing.store.base import Base
 from praxis_chassis.database import Tenanted, enum_column, message_column, messages_column, money
@@ -78,9 +79,23 @@ class PayerCopy(Tenanted, Base):
 
 class VisitCopy(Tenanted, Base):
     __tablename__ = "visit_copies"
+    __table_args__ = (Index("ix_visit_copies_date", "tenant_id", "local_date", "id"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     patient_id: Mapped[UUID] = mapped_column(info={"patient": True})
+    state: Mapped[int | None] = enum_column(visit_pb2.VisitState, nullable=True)
+    local_date: Mapped[date | None]
+    location_id: Mapped[UUID | None]
+    practitioner_id: Mapped[UUID | None]
+    appointment_type_id: Mapped[UUID | None]
+
+
+class AppointmentTypeCopy(Tenanted, Base):
+    __tablename__ = "appointment_type_copies"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    default_catalog_item_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list)
 
 
 class PracticeCopy(Tenanted, Base):

@@ -6,6 +6,7 @@ from praxis_billing.store.accounts import Account, Statement
 from praxis_billing.store.base import Base
 from praxis_billing.store.catalog import CatalogItem, Fee, FeeSchedule, TaxRate
 from praxis_billing.store.copies import (
+    AppointmentTypeCopy,
     CoverageCopy,
     LocationCopy,
     PartyCopy,
@@ -25,6 +26,7 @@ __all__ = [
     "Account",
     "Adjustment",
     "Allocation",
+    "AppointmentTypeCopy",
     "Base",
     "CatalogItem",
     "Charge",

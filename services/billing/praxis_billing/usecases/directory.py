@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 from praxis.billing.v1 import catalog_pb2
 from praxis.claims.v1 import payer_pb2
 from praxis.patients.v1 import coverage_pb2, party_pb2, patient_pb2, practice_pb2
-from praxis.scheduling.v1 import visit_pb2
+from praxis.scheduling.v1 import appointment_type_pb2, visit_pb2
 from praxis.type.v1 import type_pb2
 from praxis_billing.store.models import (
     Account,
     Adjustment,
+    AppointmentTypeCopy,
     CoverageCopy,
     Encounter,
     LocationCopy,
@@ -114,9 +115,24 @@ def copy_coverage(session: Session, coverage: coverage_pb2.Coverage) -> None:
 
 
 def copy_visit(session: Session, visit: visit_pb2.Visit) -> None:
-    """Keep whose visit it is."""
+    """Keep whose visit it is, what it is for and how far it is; a merge may have given it another patient since."""
+    copy = session.get(VisitCopy, (context_of(session).tenant, UUID(visit.id)))
+    if copy is None:
+        copy = VisitCopy(id=UUID(visit.id), patient_id=UUID(visit.patient_id))
+        session.add(copy)
+    copy.state, copy.local_date = visit.state, read_date(visit.local_date, "local_date")
+    copy.location_id = UUID(visit.location_id) if visit.location_id else None
+    copy.practitioner_id = UUID(visit.practitioner_id) if visit.practitioner_id else None
+    copy.appointment_type_id = UUID(visit.appointment_type_id) if visit.appointment_type_id else None
+
+
+def copy_appointment_type(session: Session, kind: appointment_type_pb2.AppointmentType) -> None:
+    """Keep what is usually charged for a kind of appointment."""
+    items = [UUID(item) for item in kind.default_catalog_item_ids]
     tenant = context_of(session).tenant
-    session.merge(VisitCopy(tenant_id=tenant, id=UUID(visit.id), patient_id=UUID(visit.patient_id)))
+    session.merge(
+        AppointmentTypeCopy(tenant_id=tenant, id=UUID(kind.id), name=kind.name, default_catalog_item_ids=items)
+    )
 
 
 def copy_payer(session: Session, payer: payer_pb2.Payer) -> None:

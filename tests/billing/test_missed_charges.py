@@ -1,0 +1,163 @@
+"""What is usually charged for a visit and was not, for the checkout and for the owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from billing.practice import PRACTITIONER, TODAY, Practice
+
+from praxis.billing.v1 import catalog_pb2, catalog_service_pb2, encounter_service_pb2
+from praxis.billing.v1 import missed_charge_service_pb2 as pb
+from praxis.scheduling.v1 import appointment_type_pb2, visit_pb2
+from praxis.scheduling.v1 import events_pb2 as scheduling
+from praxis_chassis.testing import Refused, ServiceUnderTest
+from praxis_chassis.types import new_id
+
+
+@pytest.fixture
+def practice(billing: ServiceUnderTest) -> Practice:
+    return Practice.open(billing)
+
+
+@dataclass
+class Stay:
+    """A visit as scheduling tells of it."""
+
+    practice: Practice
+    visit: visit_pb2.Visit
+
+    @classmethod
+    def begin(cls, practice: Practice, patient: str, kind: str, days_ago: int = 0, **more: Any) -> Stay:
+        """Let a patient arrive."""
+        visit = visit_pb2.Visit(
+            id=str(new_id()),
+            patient_id=patient,
+            location_id=more.pop("location_id", practice.location),
+            practitioner_id=PRACTITIONER,
+            appointment_type_id=kind,
+            local_date=(TODAY - timedelta(days=days_ago)).isoformat(),
+            state=visit_pb2.VISIT_STATE_ARRIVED,
+        )
+        stay = cls(practice, visit)
+        stay._tell(scheduling.VisitArrived)
+        return stay
+
+    def go_to_checkout(self) -> Stay:
+        self.visit.state = visit_pb2.VISIT_STATE_READY_FOR_CHECKOUT
+        self._tell(scheduling.VisitReadyForCheckout)
+        return self
+
+    def leave_unseen(self) -> None:
+        self.visit.state = visit_pb2.VISIT_STATE_LEFT
+        self._tell(scheduling.VisitLeft)
+
+    def _tell(self, event: Any) -> None:
+        self.practice.tenant.receive(event(visit=self.visit), self.visit.id)
+
+
+def kind_of(practice: Practice, *codes: str, name: str = "Check") -> str:
+    """Let a kind of appointment arrive, for which some items are usually charged."""
+    kind = appointment_type_pb2.AppointmentType(
+        id=str(new_id()), name=name, default_catalog_item_ids=[practice.items[code] for code in codes]
+    )
+    practice.tenant.receive(scheduling.AppointmentTypeCreated(appointment_type=kind), kind.id)
+    return str(kind.id)
+
+
+def missed(practice: Practice, **wanted: Any) -> list[Any]:
+    return list(practice.tenant.call("ListMissedCharges", pb.ListMissedChargesRequest(**wanted)).missed_charges)
+
+
+def told(found: Any) -> tuple[list[tuple[str, str]], str]:
+    return [(item.code, item.amount.amount) for item in found.items], found.amount.amount
+
+
+def test_a_visit_at_checkout_shows_what_is_usual_and_what_it_costs(practice: Practice) -> None:
+    patient = practice.human()
+    stay = Stay.begin(practice, patient, kind_of(practice, "99213", "85025"))
+    assert missed(practice) == []  # the patient is still with the doctor
+    stay.go_to_checkout()
+    (found,) = missed(practice, visit_id=stay.visit.id)
+    assert (found.visit_id, found.patient_id, found.encounter_id) == (stay.visit.id, patient, "")
+    assert found.appointment_type_name == "Check"
+    assert told(found) == ([("99213", "100.00"), ("85025", "25.50")], "125.50")
+
+
+def test_what_was_charged_is_not_missed(practice: Practice) -> None:
+    patient, kind = practice.human(), kind_of(practice, "99213", "85025")
+    part, whole = (Stay.begin(practice, patient, kind).go_to_checkout() for _ in range(2))
+    posted = practice.post(patient, "99213", visit_id=part.visit.id)
+    practice.post(patient, "85025", "99213", visit_id=whole.visit.id)
+    (found,) = missed(practice)
+    assert (found.visit_id, found.encounter_id) == (part.visit.id, posted.id)
+    assert told(found) == ([("85025", "25.50")], "25.50")
+
+
+def test_charges_that_were_taken_back_are_missed_again(practice: Practice) -> None:
+    patient = practice.human()
+    stay = Stay.begin(practice, patient, kind_of(practice, "99213")).go_to_checkout()
+    posted = practice.post(patient, "99213", visit_id=stay.visit.id)
+    assert missed(practice) == []
+    request = encounter_service_pb2.ReverseEncounterRequest(id=posted.id, reason="Wrong visit", etag=posted.etag)
+    practice.tenant.call("ReverseEncounter", request)
+    (found,) = missed(practice)
+    assert (found.visit_id, found.encounter_id) == (stay.visit.id, "")
+
+
+def test_a_visit_without_any_charge_is_shown_whatever_it_was_for(practice: Practice) -> None:
+    patient = practice.human()
+    walk_in = Stay.begin(practice, patient, "").go_to_checkout()
+    (found,) = missed(practice)
+    assert (found.visit_id, found.appointment_type_name, told(found)) == (walk_in.visit.id, "", ([], ""))
+    practice.post(patient, "85025", visit_id=walk_in.visit.id)
+    assert missed(practice) == []
+    Stay.begin(practice, patient, "").leave_unseen()
+    assert missed(practice) == []
+
+
+def test_the_price_is_that_of_the_insurer(practice: Practice) -> None:
+    practice.schedule({"99213": "80.00"}, payer_id=practice.payer)
+    patient = practice.human()
+    practice.cover(patient)
+    kind = kind_of(practice, "99213")
+    stay = Stay.begin(practice, patient, kind).go_to_checkout()
+    assert told(missed(practice, visit_id=stay.visit.id)[0]) == ([("99213", "80.00")], "80.00")
+    alone = Stay.begin(practice, patient, kind).go_to_checkout()
+    practice.post(patient, "85025", visit_id=alone.visit.id, self_pay=True)
+    assert told(missed(practice, visit_id=alone.visit.id)[0]) == ([("99213", "100.00")], "100.00")
+
+
+def test_an_item_without_a_price_has_none_and_a_retired_one_is_not_usual(practice: Practice) -> None:
+    practice.items["99214"] = practice.item("99214", "Long visit", catalog_pb2.SECTOR_HUMAN, "visits")
+    stay = Stay.begin(practice, practice.human(), kind_of(practice, "99214", "85025")).go_to_checkout()
+    (found,) = missed(practice, visit_id=stay.visit.id)
+    assert told(found) == ([("99214", ""), ("85025", "25.50")], "25.50")
+    item = practice.tenant.call("GetCatalogItem", catalog_service_pb2.GetCatalogItemRequest(id=practice.items["99214"]))
+    item.retired = True
+    request = catalog_service_pb2.UpdateCatalogItemRequest(catalog_item=item, update_mask={"paths": ["retired"]})
+    practice.tenant.call("UpdateCatalogItem", request)
+    (found,) = missed(practice, visit_id=stay.visit.id)
+    assert told(found) == ([("85025", "25.50")], "25.50")
+
+
+def test_pages_dates_and_places(practice: Practice) -> None:
+    patient, kind, elsewhere = practice.human(), kind_of(practice, "99213"), str(new_id())
+    stays = [Stay.begin(practice, patient, kind, days_ago=days).go_to_checkout() for days in range(4)]
+    other = Stay.begin(practice, patient, kind, location_id=elsewhere).go_to_checkout()
+    ids = [stay.visit.id for stay in stays]
+    assert [each.visit_id for each in missed(practice, location_id=practice.location)] == ids
+    assert [each.visit_id for each in missed(practice, location_id=elsewhere)] == [other.visit.id]
+    day = stays[2].visit.local_date
+    assert [each.visit_id for each in missed(practice, from_date=day, to_date=day)] == [ids[2]]
+    request = pb.ListMissedChargesRequest(location_id=practice.location, page_size=3)
+    first = practice.tenant.call("ListMissedCharges", request)
+    request.page_token = first.next_page_token
+    rest = practice.tenant.call("ListMissedCharges", request)
+    assert [each.visit_id for each in (*first.missed_charges, *rest.missed_charges)] == ids
+    assert not rest.next_page_token
+    with pytest.raises(Refused) as refused:
+        missed(practice, from_date="2026-03-02", to_date="2026-03-01")
+    assert [(place, why) for place, why, _ in refused.value.violations] == [("to_date", "ENDS_BEFORE_START")]
