@@ -131,7 +131,11 @@ def alternatives(refused: Refused) -> list[str]:
 
 @pytest.fixture
 def practice(scheduling: ServiceUnderTest) -> Practice:
-    """A fresh practice with one location."""
+    return open_practice(scheduling)
+
+
+def open_practice(scheduling: ServiceUnderTest) -> Practice:
+    """Return a fresh practice with one location."""
     today = datetime.now(UTC).astimezone(ZONE).date()
     practice = Practice(scheduling.tenant(), today + timedelta(days=14 + (7 - today.weekday()) % 7))
     location = practice_pb2.Location(id=practice.location, name="Main", time_zone=ZONE.key)
