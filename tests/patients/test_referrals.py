@@ -114,6 +114,24 @@ def test_visits_are_counted_once_for_an_appointment_and_never_beyond(
     assert refused.value.violations[0][:2] == ("referral.visits_allowed", "VISITS_ALLOWED_TOO_FEW")
 
 
+def test_a_visit_that_was_counted_by_mistake_is_taken_off(house: House, patient: Patient, referrer: str) -> None:
+    referral = refer(house, patient, referrer, visits_allowed=1)
+    wrong, right = seen(house, patient), seen(house, patient)
+    counted = count(house, referral, wrong)
+    with pytest.raises(Refused, match="ETAG_MISMATCH"):
+        house.call(
+            "RemoveReferralVisit",
+            pb.RemoveReferralVisitRequest(id=referral.id, appointment_id=wrong, etag=referral.etag),
+        )
+    taken_off = pb.RemoveReferralVisitRequest(id=referral.id, appointment_id=wrong, etag=counted.etag)
+    assert house.call("RemoveReferralVisit", taken_off).visits_used == 0
+    assert house.call("RemoveReferralVisit", taken_off).visits_used == 0, "said again"
+    assert count(house, referral, right).visits_used == 1
+    house.call("CloseReferral", pb.CloseReferralRequest(id=referral.id))
+    taken_off = pb.RemoveReferralVisitRequest(id=referral.id, appointment_id=right)
+    assert house.call("RemoveReferralVisit", taken_off).visits_used == 0
+
+
 def test_many_at_once_count_no_more_than_is_allowed(house: House, patient: Patient, referrer: str) -> None:
     referral = refer(house, patient, referrer, visits_allowed=2)
     appointments = [seen(house, patient) for _ in range(6)]

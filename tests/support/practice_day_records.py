@@ -40,6 +40,7 @@ def referrals(day: Day, patient: str) -> None:
     seen = day.api.get("/v1/appointments", patient_id=patient, states="completed")["appointments"][0]["id"]
     day.make(f"{path}:recordVisit", {"appointment_id": seen})
     day.make(f"{path}:close", {})
+    day.make(f"{path}:removeVisit", {"appointment_id": seen})
 
 
 def facilities(day: Day) -> None:

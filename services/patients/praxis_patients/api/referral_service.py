@@ -34,5 +34,9 @@ class ReferralService:
         return REFERRAL.message(referrals.record_visit(call.session, request))
 
     @command
+    def RemoveReferralVisit(self, request: pb.RemoveReferralVisitRequest, call: Call) -> referral_pb2.Referral:
+        return REFERRAL.message(referrals.remove_visit(call.session, request))
+
+    @command
     def CloseReferral(self, request: pb.CloseReferralRequest, call: Call) -> referral_pb2.Referral:
         return REFERRAL.message(referrals.close(call.session, request))

@@ -21,6 +21,7 @@ from praxis_scheduling.store.models import Appointment, AppointmentType, Reserva
 from praxis_scheduling.usecases import deposits
 
 ANNOTATIONS = ("reason", "notes")
+TO_COME = (appointment_pb2.APPOINTMENT_STATE_BOOKED, appointment_pb2.APPOINTMENT_STATE_CONFIRMED)
 HOLDS_TIME = (
     appointment_pb2.APPOINTMENT_STATE_BOOKED,
     appointment_pb2.APPOINTMENT_STATE_CONFIRMED,

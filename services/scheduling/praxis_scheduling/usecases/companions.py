@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from praxis.scheduling.v1 import appointment_pb2, errors_pb2
 from praxis.scheduling.v1 import appointment_service_pb2 as pb
+from praxis.scheduling.v1 import errors_pb2
 from praxis.type.v1 import type_pb2
 from praxis_chassis.context import context_of
 from praxis_chassis.database import count, uuid_of
@@ -21,13 +21,13 @@ from praxis_scheduling.rules.grid import MINUTE
 from praxis_scheduling.store import calendar
 from praxis_scheduling.store.models import Appointment
 from praxis_scheduling.usecases import booking, directory, eligibility
+from praxis_scheduling.usecases.appointments import TO_COME
 from praxis_scheduling.usecases.attempts import DETAILS_BYTES
 from praxis_scheduling.usecases.availability import active_type, wish_for
 from praxis_scheduling.usecases.group_times import Chart, Companion, Group, shared
 
 BACK_TO_BACK = pb.GROUP_ARRANGEMENT_BACK_TO_BACK
 GROUP_STAYS = "GROUP_STAYS"
-TO_COME = (appointment_pb2.APPOINTMENT_STATE_BOOKED, appointment_pb2.APPOINTMENT_STATE_CONFIRMED)
 
 
 def book(session: Session, request: pb.BookTogetherRequest) -> list[Appointment]:

@@ -21,7 +21,6 @@ from praxis_scheduling.usecases import appointments, authorizations, waitlist
 
 GONE = (patient_pb2.PATIENT_STATE_DECEASED, patient_pb2.PATIENT_STATE_TRANSFERRED)
 BY_SYSTEM = appointment_pb2.CANCELLED_BY_SYSTEM
-EXPECTED = (appointment_pb2.APPOINTMENT_STATE_BOOKED, appointment_pb2.APPOINTMENT_STATE_CONFIRMED)
 
 
 def follow(session: Session, patient: patient_pb2.Patient, before: int) -> None:
@@ -46,7 +45,7 @@ def cancel_after(session: Session, patient_id: UUID, day: date, key: str) -> lis
     now = clock.now(session)
     query = select(Appointment).where(
         Appointment.patient_id == patient_id,
-        Appointment.state.in_(EXPECTED),
+        Appointment.state.in_(appointments.TO_COME),
         or_(Appointment.local_date > day, Appointment.start_time > now),
     )
     found = list(session.scalars(query.order_by(Appointment.id).with_for_update(of=Appointment)))

@@ -12,7 +12,8 @@ from praxis_chassis.errors import DomainError
 from praxis_scheduling.store.communications import Communication
 from praxis_scheduling.store.models import Appointment
 from praxis_scheduling.store.waitlist import WaitlistOffer
-from praxis_scheduling.usecases import contacts, links, policies, reminders, replies, standing, waitlist, words
+from praxis_scheduling.usecases import contacts, links, policies, replies, standing, waitlist, words
+from praxis_scheduling.usecases.appointments import TO_COME
 
 LABELS: dict[int, str] = {
     inbound.LINK_ACTION_CONFIRM: "LINK_CONFIRM",
@@ -94,7 +95,7 @@ def _visit(session: Session, item: Communication) -> Appointment | None:
     if item.appointment_id is None or standing.problem_of(session, item):
         return None
     visit = fetch(session, Appointment, item.appointment_id)
-    return visit if visit.state in reminders.LIVE else None
+    return visit if visit.state in TO_COME else None
 
 
 def _open_visit(session: Session, item: Communication) -> Appointment:

@@ -31,12 +31,12 @@ from praxis_scheduling.store.models import (
     TemplateException,
 )
 from praxis_scheduling.usecases import availability, slots
+from praxis_scheduling.usecases.appointments import TO_COME
 from praxis_scheduling.usecases.availability import Wish
 from praxis_scheduling.usecases.booking import RULE_NUMBERS
 from praxis_scheduling.usecases.slots import ANYBODY, Leading, Search
 
 USUAL_SLOTS = 3
-TO_COME = (appointment_pb2.APPOINTMENT_STATE_BOOKED, appointment_pb2.APPOINTMENT_STATE_CONFIRMED)
 
 
 @dataclass(frozen=True, slots=True)

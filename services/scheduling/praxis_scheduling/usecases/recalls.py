@@ -27,6 +27,7 @@ from praxis_scheduling.store.communications import Communication
 from praxis_scheduling.store.models import Appointment, LocationCopy, PatientCopy
 from praxis_scheduling.store.recalls import Recall, RecallRule
 from praxis_scheduling.usecases import contacts, directory, reminders
+from praxis_scheduling.usecases.appointments import TO_COME
 from praxis_scheduling.usecases.communications import settle
 
 AT_ONCE = 100
@@ -122,7 +123,7 @@ def uncharged(session: Session, encounter_id: UUID) -> None:
 
 def follow(session: Session, appointment: Appointment) -> None:
     """Let an appointment that changed book, reopen or satisfy recalls, and cause new ones when it is over."""
-    live, over = appointment.state in reminders.LIVE, appointment.state == reminders.COMPLETED
+    live, over = appointment.state in TO_COME, appointment.state == reminders.COMPLETED
     for recall in _open_of(session, appointment.patient_id):
         fits = not recall.wanted_appointment_type_ids or (
             appointment.appointment_type_id in recall.wanted_appointment_type_ids

@@ -25,13 +25,13 @@ from praxis_scheduling.rules.quiet import time_to_send
 from praxis_scheduling.store.communications import KINDS, Communication, ReminderPlan
 from praxis_scheduling.store.models import Appointment
 from praxis_scheduling.usecases import contacts, sending_settings
+from praxis_scheduling.usecases.appointments import TO_COME
 
 AT_ONCE = 100
 # A booking that was made longer ago is not confirmed: it was imported, or the plan came later.
 CONFIRMED_WITHIN = timedelta(hours=1)
 # A reminder that quiet hours would bring nearer than this to the visit goes before them.
 LATEST = timedelta(minutes=30)
-LIVE = (appointment_pb2.APPOINTMENT_STATE_BOOKED, appointment_pb2.APPOINTMENT_STATE_CONFIRMED)
 CANCELLED, COMPLETED = appointment_pb2.APPOINTMENT_STATE_CANCELLED, appointment_pb2.APPOINTMENT_STATE_COMPLETED
 WORDS = (
     "template_name", "language", "address", "address_index", "subject", "body", "message_id", "provider_reference",
@@ -62,7 +62,7 @@ def plan_changed(session: Session) -> list[Appointment]:
 
 def plan_anew(session: Session) -> None:
     """Look at all coming appointments again, because the plans were changed; what is planned already stays once."""
-    coming = (Appointment.start_time > clock.now(session), Appointment.state.in_(LIVE))
+    coming = (Appointment.start_time > clock.now(session), Appointment.state.in_(TO_COME))
     session.execute(update(Appointment).where(*coming).values(told_version=0))
 
 
@@ -86,7 +86,7 @@ def plan_for(plans: Iterable[ReminderPlan], kind: UUID, location: UUID) -> Remin
 
 def _withdraw(session: Session, appointment: Appointment) -> None:
     """Take back what waits and tells of another time, or of a visit that is no longer to come."""
-    live = appointment.state in LIVE
+    live = appointment.state in TO_COME
     stale = [Communication.appointment_version != appointment.time_version] if live else [_is_not_about_the_end()]
     problem = pb.COMMUNICATION_PROBLEM_MOVED if live else pb.COMMUNICATION_PROBLEM_CLOSED
     waits = Communication.state.in_((pb.COMMUNICATION_STATE_QUEUED, pb.COMMUNICATION_STATE_TO_DO))
@@ -113,7 +113,7 @@ def _wanted(session: Session, appointment: Appointment, plan: ReminderPlan) -> l
         start, end = appointment.start_time, appointment.end_time
         if item.kind == notice:
             found.append(Wanted(item, now, start))
-        elif item.kind == pb.COMMUNICATION_KIND_REMINDER and appointment.state in LIVE and start - offset > now:
+        elif item.kind == pb.COMMUNICATION_KIND_REMINDER and appointment.state in TO_COME and start - offset > now:
             found.append(Wanted(item, start - offset, start - LATEST))
         elif item.kind == pb.COMMUNICATION_KIND_FOLLOW_UP and appointment.state == COMPLETED:
             found.append(Wanted(item, max(now, end + offset), datetime.max.replace(tzinfo=now.tzinfo)))
@@ -125,9 +125,9 @@ def _notice(appointment: Appointment, now: datetime) -> int:
     told = appointment.told_start_time
     if appointment.start_time <= now:
         return pb.COMMUNICATION_KIND_UNSPECIFIED
-    if appointment.state in LIVE and told is None and now - appointment.create_time < CONFIRMED_WITHIN:
+    if appointment.state in TO_COME and told is None and now - appointment.create_time < CONFIRMED_WITHIN:
         return pb.COMMUNICATION_KIND_BOOKED
-    if appointment.state in LIVE and told is not None and told != appointment.start_time:
+    if appointment.state in TO_COME and told is not None and told != appointment.start_time:
         return pb.COMMUNICATION_KIND_RESCHEDULED
     if appointment.state == CANCELLED and told is not None:
         return pb.COMMUNICATION_KIND_CANCELLED

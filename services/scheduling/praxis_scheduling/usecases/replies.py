@@ -70,7 +70,7 @@ def receive(session: Session, delivery: type_pb2.RawRequest) -> None:
 def _told(session: Session, index: str) -> list[tuple[Communication, Appointment]]:
     """Return the coming visits that a number was told of, each with the newest text about it."""
     mine = (Communication.channel == contacts.SMS, Communication.address_index == index)
-    coming = (Appointment.start_time > clock.now(session), Appointment.state.in_(reminders.LIVE))
+    coming = (Appointment.start_time > clock.now(session), Appointment.state.in_(appointments.TO_COME))
     same = (Communication.appointment_id == Appointment.id, Communication.start_time == Appointment.start_time)
     query = select(Communication, Appointment).join(Appointment, (same[0] & same[1])).where(*mine, *coming)
     query = query.where(Communication.state.in_(WENT_OUT)).order_by(Appointment.start_time, Communication.send_time)

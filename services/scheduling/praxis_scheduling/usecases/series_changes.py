@@ -29,7 +29,6 @@ from praxis_scheduling.usecases.availability import active_type
 from praxis_scheduling.usecases.series import Outcome, book_date, dates_of, judge
 
 DAY = timedelta(days=1)
-TO_COME = (appointment_pb2.APPOINTMENT_STATE_BOOKED, appointment_pb2.APPOINTMENT_STATE_CONFIRMED)
 CHANGED, KEPT = series_pb2.OCCURRENCE_RESULT_CHANGED, series_pb2.OCCURRENCE_RESULT_KEPT
 CANCELLED = series_pb2.OCCURRENCE_RESULT_CANCELLED
 THIS, ALL = pb.SERIES_SCOPE_THIS, pb.SERIES_SCOPE_ALL
@@ -84,7 +83,7 @@ def _to_come(session: Session, series: Series, scope: int, since: date | None) -
     """Take the occurrences that a call is about; what has begun, arrived or was cancelled is never among them."""
     query = select(Appointment).where(
         Appointment.series_id == series.id,
-        Appointment.state.in_(TO_COME),
+        Appointment.state.in_(appointments.TO_COME),
         Appointment.start_time > clock.now(session),
     )
     if since is not None:

@@ -13,7 +13,8 @@ from praxis_scheduling.store.communications import Communication
 from praxis_scheduling.store.models import Appointment, PatientCopy
 from praxis_scheduling.store.recalls import Recall
 from praxis_scheduling.store.waitlist import OPEN, WaitlistOffer
-from praxis_scheduling.usecases.reminders import CANCELLED, COMPLETED, LIVE
+from praxis_scheduling.usecases.appointments import TO_COME
+from praxis_scheduling.usecases.reminders import CANCELLED, COMPLETED
 
 FINE = pb.COMMUNICATION_PROBLEM_UNSPECIFIED
 STATES: dict[int, tuple[int, ...]] = {
@@ -65,7 +66,7 @@ def _of_appointment(session: Session, item: Communication) -> int:
     appointment = session.get_one(Appointment, (context_of(session).tenant, item.appointment_id))
     if appointment.start_time != item.start_time:
         return pb.COMMUNICATION_PROBLEM_MOVED
-    if appointment.state not in STATES.get(item.kind, LIVE):
+    if appointment.state not in STATES.get(item.kind, TO_COME):
         return pb.COMMUNICATION_PROBLEM_CLOSED
     if item.kind != pb.COMMUNICATION_KIND_FOLLOW_UP and clock.now(session) >= appointment.start_time:
         return pb.COMMUNICATION_PROBLEM_TOO_LATE
