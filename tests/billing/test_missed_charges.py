@@ -96,6 +96,18 @@ def test_what_was_charged_is_not_missed(practice: Practice) -> None:
     assert told(found) == ([("85025", "25.50")], "25.50")
 
 
+def test_what_was_added_on_the_day_without_the_visit_counts(practice: Practice) -> None:
+    patient, kind = practice.human(), kind_of(practice, "99213", "85025")
+    stay = Stay.begin(practice, patient, kind).go_to_checkout()
+    own = practice.post(patient, "99213", visit_id=stay.visit.id)
+    practice.post(practice.human("Otto Other"), "85025")
+    assert [(each.encounter_id, told(each)[1]) for each in missed(practice)] == [(own.id, "25.50")]
+    practice.post(patient, "85025")
+    assert missed(practice) == []
+    later = Stay.begin(practice, patient, kind, days_ago=-1).go_to_checkout()
+    assert [each.visit_id for each in missed(practice)] == [later.visit.id]
+
+
 def test_charges_that_were_taken_back_are_missed_again(practice: Practice) -> None:
     patient = practice.human()
     stay = Stay.begin(practice, patient, kind_of(practice, "99213")).go_to_checkout()

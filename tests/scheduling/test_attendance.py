@@ -133,7 +133,8 @@ def test_who_comes_again_is_counted_too(practice: Practice, diary: Diary) -> Non
 
 
 def test_the_policy_is_changed_by_version(practice: Practice) -> None:
-    first = policy(practice, warning_limit=2)
+    before = practice.call("GetAttendancePolicy", calls.GetAttendancePolicyRequest())
+    first = policy(practice, before.etag, warning_limit=2)
     assert (first.warning_limit, first.booking_limit) == (2, 0)
     second = policy(practice, first.etag, booking_limit=4)
     assert (second.warning_limit, second.booking_limit) == (2, 4)

@@ -191,8 +191,8 @@ class Aggregate(Tenanted):
 
     @property
     def etag(self) -> str:
-        """The quoted version (RFC 9110)."""
-        return f'"{self.version}"'
+        """The quoted version (RFC 9110); what stands for a row that nobody has written yet has version 0."""
+        return f'"{self.version or 0}"'
 
 
 def bump(entity: Any) -> int:
@@ -204,7 +204,7 @@ def bump(entity: Any) -> int:
 
 def check_etag(entity: Any, etag: str, resource: str) -> None:
     """Refuse a stale etag; an empty one is accepted, because the contract says where it is required."""
-    if etag and etag.strip('"') != str(entity.version):
+    if etag and etag.strip('"') != str(entity.version or 0):
         raise common_error(common.COMMON_ERROR_REASON_ETAG_MISMATCH, resource=resource)
 
 

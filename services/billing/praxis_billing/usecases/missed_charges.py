@@ -21,17 +21,29 @@ from praxis_chassis.mapping import read_calendar_date, wire_money
 from praxis_chassis.types import Money
 
 AT_CHECKOUT = (visit_pb2.VISIT_STATE_READY_FOR_CHECKOUT, visit_pb2.VISIT_STATE_COMPLETED)
+# What is missing from a visit's own encounter is added to one without a visit, so that those of its day count too.
+OF_VISIT = (
+    Encounter.patient_id == VisitCopy.patient_id,
+    Encounter.state == encounter_pb2.ENCOUNTER_STATE_POSTED,
+    or_(
+        Encounter.visit_id == VisitCopy.id,
+        and_(Encounter.visit_id.is_(None), Encounter.service_date == VisitCopy.local_date),
+    ),
+)
 USUAL = and_(CatalogItem.id == any_(AppointmentTypeCopy.default_catalog_item_ids), CatalogItem.retired.is_(False))
 
 
 def wanted(request: ListMissedChargesRequest) -> Select[VisitCopy]:
     """Return the query of visits with missed charges."""
-    charged = exists().where(Charge.encounter_id == Encounter.id, Charge.catalog_item_id == CatalogItem.id)
-    uncharged = ~charged.correlate(Encounter, CatalogItem)
-    lacks = exists(select(CatalogItem.id).where(USUAL, uncharged).correlate(AppointmentTypeCopy, Encounter))
-    return _with_charges(select(VisitCopy)).where(
-        VisitCopy.state.in_(AT_CHECKOUT), or_(Encounter.id.is_(None), lacks), *_asked(request)
+    charged = select(Charge.id).join(Encounter, Encounter.id == Charge.encounter_id).where(*OF_VISIT)
+    lacks = and_(
+        USUAL, ~exists(charged.where(Charge.catalog_item_id == CatalogItem.id).correlate(VisitCopy, CatalogItem))
     )
+    nothing = ~exists(select(Encounter.id).where(*OF_VISIT).correlate(VisitCopy))
+    something = exists(select(CatalogItem.id).where(lacks).correlate(VisitCopy, AppointmentTypeCopy))
+    kind = AppointmentTypeCopy.id == VisitCopy.appointment_type_id
+    query = select(VisitCopy).outerjoin(AppointmentTypeCopy, kind)
+    return query.where(VisitCopy.state.in_(AT_CHECKOUT), or_(nothing, something), *_asked(request))
 
 
 def _asked(request: ListMissedChargesRequest) -> Iterable[ColumnElement[bool]]:
@@ -49,24 +61,17 @@ def _asked(request: ListMissedChargesRequest) -> Iterable[ColumnElement[bool]]:
         yield VisitCopy.id == uuid_of(request.visit_id, "visit_id")
 
 
-def _with_charges(query: Select[VisitCopy]) -> Select[VisitCopy]:
-    posted = and_(Encounter.visit_id == VisitCopy.id, Encounter.state == encounter_pb2.ENCOUNTER_STATE_POSTED)
-    kind = AppointmentTypeCopy.id == VisitCopy.appointment_type_id
-    return query.outerjoin(AppointmentTypeCopy, kind).outerjoin(Encounter, posted)
-
-
 def messages(session: Session, visits: Sequence[VisitCopy]) -> list[pb.MissedCharge]:
     """Return visits with what was not charged for each."""
-    encounters = _encounters(session, visits)
-    kinds = _kinds(session, visits)
+    encounters, kinds = _encounters(session, visits), _kinds(session, visits)
     items = _items(session, kinds.values())
     found = []
     for visit in visits:
-        encounter, kind = encounters.get(visit.id), kinds.get(visit.appointment_type_id)
+        posted, kind = encounters[visit.id], kinds.get(visit.appointment_type_id)
         usual = [items[key] for key in kind.default_catalog_item_ids if key in items] if kind else []
-        charged = {charge.catalog_item_id for charge in encounter.charges} if encounter else set()
+        charged = {charge.catalog_item_id for encounter in posted for charge in encounter.charges}
         missed = [item for item in usual if item.id not in charged]
-        found.append(_message(session, visit, kind, encounter, missed))
+        found.append(_message(session, visit, kind, posted, missed))
     return found
 
 
@@ -74,10 +79,10 @@ def _message(
     session: Session,
     visit: VisitCopy,
     kind: AppointmentTypeCopy | None,
-    encounter: Encounter | None,
+    posted: Sequence[Encounter],
     missed: Sequence[CatalogItem],
 ) -> pb.MissedCharge:
-    prices = _prices(session, visit, encounter, missed)
+    prices = _prices(session, visit, posted, missed)
     message = pb.MissedCharge(
         visit_id=str(visit.id),
         patient_id=str(visit.patient_id),
@@ -86,7 +91,7 @@ def _message(
         practitioner_id=str(visit.practitioner_id or ""),
         appointment_type_id=str(visit.appointment_type_id or ""),
         appointment_type_name=kind.name if kind else "",
-        encounter_id=str(encounter.id) if encounter else "",
+        encounter_id=str(posted[0].id) if posted else "",
         items=[_item(item, prices.get(item.id)) for item in missed],
     )
     if prices:
@@ -103,12 +108,12 @@ def _item(item: CatalogItem, amount: Money | None) -> pb.MissedItem:
 
 
 def _prices(
-    session: Session, visit: VisitCopy, encounter: Encounter | None, missed: Sequence[CatalogItem]
+    session: Session, visit: VisitCopy, posted: Sequence[Encounter], missed: Sequence[CatalogItem]
 ) -> dict[UUID, Money]:
     """Return what one of each item would cost: by the first insurer, unless the patient pays alone."""
     if not missed or visit.local_date is None:
         return {}
-    alone = encounter is not None and encounter.self_pay
+    alone = bool(posted) and posted[0].self_pay
     covers = [] if alone else queries.coverages(session, visit.patient_id, visit.local_date)
     wanted = Circumstances(
         service_date=visit.local_date,
@@ -125,10 +130,14 @@ def _prices(
     return found
 
 
-def _encounters(session: Session, visits: Sequence[VisitCopy]) -> dict[UUID | None, Encounter]:
-    posted = Encounter.state == encounter_pb2.ENCOUNTER_STATE_POSTED
-    query = select(Encounter).where(Encounter.visit_id.in_([visit.id for visit in visits]), posted)
-    return {encounter.visit_id: encounter for encounter in session.scalars(query)}
+def _encounters(session: Session, visits: Sequence[VisitCopy]) -> dict[UUID, list[Encounter]]:
+    """Return the posted encounters of each visit: its own first, then those of the day that name no visit."""
+    query = select(VisitCopy.id, Encounter).join(Encounter, and_(*OF_VISIT))
+    rows = session.execute(query.where(VisitCopy.id.in_([visit.id for visit in visits])).order_by(Encounter.id))
+    found: dict[UUID, list[Encounter]] = {visit.id: [] for visit in visits}
+    for visit_id, encounter in sorted(rows, key=lambda row: row.Encounter.visit_id is None):
+        found[visit_id].append(encounter)
+    return found
 
 
 def _kinds(session: Session, visits: Sequence[VisitCopy]) -> dict[UUID | None, AppointmentTypeCopy]:
