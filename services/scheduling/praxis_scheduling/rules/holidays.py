@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from functools import lru_cache
 
-import holidays
-
 
 @lru_cache(maxsize=256)
 def public_holidays(country: str, region: str, year: int, language: str) -> dict[date, str] | None:
@@ -15,6 +13,8 @@ def public_holidays(country: str, region: str, year: int, language: str) -> dict
     Country and region are codes of ISO 3166. A region without holidays of its own has those of its country; where the
     calendar lacks the language, the names are those that the country itself uses.
     """
+    import holidays  # takes as long to load as a whole service's contracts, and most never ask
+
     try:
         known = holidays.country_holidays(country, subdiv=region or None, years=year, language=language)
     except NotImplementedError:
