@@ -15,8 +15,8 @@ from praxis.patients.v1 import referral_service_pb2 as pb
 from praxis.scheduling.v1 import appointment_pb2
 from praxis_chassis import merging
 from praxis_chassis.context import context_of
-from praxis_chassis.database import check_etag, fetch, uuid_of
-from praxis_chassis.errors import DomainError, invalid
+from praxis_chassis.database import fetch, uuid_of
+from praxis_chassis.errors import DomainError, invalid, not_found
 from praxis_chassis.events import record
 from praxis_chassis.mapping import moment
 from praxis_chassis.types import new_id
@@ -73,12 +73,11 @@ def record_visit(session: Session, request: pb.RecordReferralVisitRequest) -> Re
 
 def remove_visit(session: Session, request: pb.RemoveReferralVisitRequest) -> Referral:
     """Count an appointment no more, whatever has become of the referral since; another may be counted in its place."""
-    referral = fetch(session, Referral, request.id, lock=True)
+    referral = fetch(session, Referral, request.id, lock=True, etag=request.etag)
     key = (context_of(session).tenant, referral.id, uuid_of(request.appointment_id, "appointment_id"))
     counted = session.get(ReferralVisit, key)
     if counted is None:
-        return referral
-    check_etag(referral, request.etag, "referral")
+        raise not_found("visit on this referral", request.appointment_id)
     session.delete(counted)
     referral.visits_used -= 1
     record(session, happened.ReferralUpdated, referral)
