@@ -23,6 +23,8 @@ from praxis_local.topology import GATEWAY, SERVICES, Topology, answers, service_
 
 PASSWORD = "umbrella-lamp-42-tree"  # a test fixture, not a secret
 BACK_SECONDS = 60.0
+# So many answers in a row, of both processes of the gateway and every service, show that nobody is left alone.
+CALM = 100
 # One route that needs one service only, for each of them.
 ROUTES = {
     "patients": Call("patients", "/v1/patients?page_size=5"),
@@ -119,6 +121,15 @@ class House:
             good = wait_until(lambda: {a.name for a in probe.answers if a.ok} == set(names), seconds)
         assert good, f"not answering after {seconds:g} s: {set(names) - {a.name for a in probe.answers if a.ok}}"
         return time.monotonic() - began
+
+    def await_calm(self, seconds: float = BACK_SECONDS) -> None:
+        """Return when every route is answered well over many connections.
+
+        Each process of the gateway judges by itself, and one may still leave a service alone that was gone before.
+        """
+        with Load(self.system.url, self.token, list(ROUTES.values()), threads=8, per_second=40) as probe:
+            calm = wait_until(lambda: len(probe.answers) >= CALM and all(a.ok for a in probe.answers[-CALM:]), seconds)
+        assert calm, f"not calm after {seconds:g} s: {[(a.name, a.status, a.problem) for a in probe.answers[-CALM:]]}"
 
     @contextmanager
     def beside(self, part: str, **environment: str) -> Iterator[str]:

@@ -33,6 +33,7 @@ def kill_and_watch(house: House, load: Load, victim: str) -> bool:
 
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_a_dead_service_stops_only_its_own_routes(house: House, victim: str) -> None:
+    house.await_calm()
     others = [name for name in ROUTES if name != victim]
     patient = house.owner.post("/v1/patients", registration(7), name=f"before {victim}")["patient"]["id"]
     view = Call("view", f"/v1/views/patients/{patient}")
