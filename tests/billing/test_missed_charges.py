@@ -155,6 +155,22 @@ def test_an_item_without_a_price_has_none_and_a_retired_one_is_not_usual(practic
     assert told(found) == ([("85025", "25.50")], "25.50")
 
 
+def test_what_is_not_for_the_patient_is_not_missed(practice: Practice) -> None:
+    kind = kind_of(practice, "99213", "RABIES", "85025")
+    person = Stay.begin(practice, practice.human(), kind).go_to_checkout()
+    pet = Stay.begin(practice, practice.animal(10_000), kind).go_to_checkout()
+    codes = {each.visit_id: [item.code for item in each.items] for each in missed(practice)}
+    assert codes == {person.visit.id: ["99213", "85025"], pet.visit.id: ["RABIES", "85025"]}
+
+
+def test_what_is_long_past_is_asked_for(practice: Practice) -> None:
+    stay = Stay.begin(practice, practice.human(), kind_of(practice, "99213"), days_ago=120).go_to_checkout()
+    assert missed(practice) == []
+    day = stay.visit.local_date
+    for wanted in ({"from_date": day}, {"to_date": day}, {"visit_id": stay.visit.id}):
+        assert [each.visit_id for each in missed(practice, **wanted)] == [stay.visit.id]
+
+
 def test_pages_dates_and_places(practice: Practice) -> None:
     patient, kind, elsewhere = practice.human(), kind_of(practice, "99213"), str(new_id())
     stays = [Stay.begin(practice, patient, kind, days_ago=days).go_to_checkout() for days in range(4)]

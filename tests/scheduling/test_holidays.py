@@ -120,6 +120,24 @@ def test_who_is_booked_on_the_day_is_counted(practice: Practice) -> None:
     assert counts[day.local_date] == 1
 
 
+def test_names_never_come_from_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.setenv(name, "de_DE.UTF-8")
+    public_holidays.cache_clear()
+    told = {
+        (country, language): public_holidays(country, "", 2026, language)[date(2026, 1, 1)]  # type: ignore[index]
+        for country, language in (("US", "en"), ("MX", "en"), ("MX", "es"), ("DE", "es"), ("FR", "en-US"))
+    }
+    public_holidays.cache_clear()
+    assert told == {
+        ("US", "en"): "New Year's Day",
+        ("MX", "en"): "New Year's Day",
+        ("MX", "es"): "Año Nuevo",
+        ("DE", "es"): "Neujahr",
+        ("FR", "en-US"): "New Year's Day",
+    }
+
+
 def test_a_country_without_a_calendar_has_none() -> None:
     assert public_holidays("QQ", "", 2026, "en") is None
     assert public_holidays("QQ", "ZZ", 2026, "en") is None

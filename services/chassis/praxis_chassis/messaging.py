@@ -326,11 +326,16 @@ class Consumer:
         messages: list[Msg] = []
         try:
             messages += await subscription.fetch(1, timeout=LISTEN_SECONDS)
-            behind = min(messages[0].metadata.num_pending, BATCH - 1)
+            first = messages[0].metadata
+            # What comes again is not counted as pending, however much of it there is.
+            behind = BATCH - 1 if first.num_delivered > 1 else min(first.num_pending, BATCH - 1)
             if behind:
                 messages += await subscription.fetch(behind, timeout=REST_OF_BATCH_SECONDS)
-        except (TimeoutError, nats.errors.TimeoutError):
+        except TimeoutError:
             pass  # what came before the time was over counts
+        except nats.errors.Error:
+            if not messages:
+                raise
         return messages
 
     def _apply_all(self, messages: Sequence[Msg]) -> list[float | None]:

@@ -15,7 +15,7 @@ class MissedChargeService:
     @query
     def ListMissedCharges(self, request: pb.ListMissedChargesRequest, call: Call) -> pb.ListMissedChargesResponse:
         order = [VisitCopy.local_date, VisitCopy.id]
-        wanted = missed_charges.wanted(request)
+        wanted = missed_charges.wanted(call.session, request)
         visits, token = page(call.session, wanted, order=order, request=request, descending=True)
         return pb.ListMissedChargesResponse(
             missed_charges=missed_charges.messages(call.session, visits), next_page_token=token

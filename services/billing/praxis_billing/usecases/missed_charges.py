@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, any_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from praxis.billing.v1 import encounter_pb2
+from praxis.billing.v1 import catalog_pb2, encounter_pb2
 from praxis.billing.v1 import missed_charge_pb2 as pb
 from praxis.billing.v1.missed_charge_service_pb2 import ListMissedChargesRequest
 from praxis.scheduling.v1 import visit_pb2
-from praxis_billing.rules.fees import Circumstances, select_fee
+from praxis_billing.rules.fees import Circumstances, FeeOption, select_fee
 from praxis_billing.store import queries
-from praxis_billing.store.models import AppointmentTypeCopy, CatalogItem, Charge, Encounter, VisitCopy
+from praxis_billing.store.models import AppointmentTypeCopy, CatalogItem, Charge, Encounter, PatientCopy, VisitCopy
+from praxis_chassis import clock
 from praxis_chassis.database import uuid_of
 from praxis_chassis.errors import invalid
 from praxis_chassis.mapping import read_calendar_date, wire_money
@@ -30,27 +33,36 @@ OF_VISIT = (
         and_(Encounter.visit_id.is_(None), Encounter.service_date == VisitCopy.local_date),
     ),
 )
-USUAL = and_(CatalogItem.id == any_(AppointmentTypeCopy.default_catalog_item_ids), CatalogItem.retired.is_(False))
+USUAL = and_(
+    CatalogItem.id == any_(AppointmentTypeCopy.default_catalog_item_ids),
+    CatalogItem.retired.is_(False),
+    CatalogItem.sector.in_([catalog_pb2.SECTOR_ALL, PatientCopy.sector]),
+)
+# A practice that forgets little has few hits, so that a list without an end would read all its years.
+USUAL_RANGE = timedelta(days=90)
 
 
-def wanted(request: ListMissedChargesRequest) -> Select[VisitCopy]:
+def wanted(session: Session, request: ListMissedChargesRequest) -> Select[VisitCopy]:
     """Return the query of visits with missed charges."""
     charged = select(Charge.id).join(Encounter, Encounter.id == Charge.encounter_id).where(*OF_VISIT)
     lacks = and_(
         USUAL, ~exists(charged.where(Charge.catalog_item_id == CatalogItem.id).correlate(VisitCopy, CatalogItem))
     )
     nothing = ~exists(select(Encounter.id).where(*OF_VISIT).correlate(VisitCopy))
-    something = exists(select(CatalogItem.id).where(lacks).correlate(VisitCopy, AppointmentTypeCopy))
+    something = exists(select(CatalogItem.id).where(lacks).correlate(VisitCopy, AppointmentTypeCopy, PatientCopy))
     kind = AppointmentTypeCopy.id == VisitCopy.appointment_type_id
-    query = select(VisitCopy).outerjoin(AppointmentTypeCopy, kind)
-    return query.where(VisitCopy.state.in_(AT_CHECKOUT), or_(nothing, something), *_asked(request))
+    query = select(VisitCopy).join(PatientCopy, PatientCopy.id == VisitCopy.patient_id)
+    query = query.outerjoin(AppointmentTypeCopy, kind)
+    return query.where(VisitCopy.state.in_(AT_CHECKOUT), or_(nothing, something), *_asked(session, request))
 
 
-def _asked(request: ListMissedChargesRequest) -> Iterable[ColumnElement[bool]]:
+def _asked(session: Session, request: ListMissedChargesRequest) -> Iterable[ColumnElement[bool]]:
     first = read_calendar_date(request.from_date, "from_date")
     last = read_calendar_date(request.to_date, "to_date")
     if first and last and last < first:
         raise invalid("to_date", "ENDS_BEFORE_START")
+    if first is None and not request.visit_id:
+        first = (last or clock.now(session).date()) - USUAL_RANGE
     if first:
         yield VisitCopy.local_date >= first
     if last:
@@ -64,25 +76,28 @@ def _asked(request: ListMissedChargesRequest) -> Iterable[ColumnElement[bool]]:
 def messages(session: Session, visits: Sequence[VisitCopy]) -> list[pb.MissedCharge]:
     """Return visits with what was not charged for each."""
     encounters, kinds = _encounters(session, visits), _kinds(session, visits)
-    items = _items(session, kinds.values())
+    items, sectors = _items(session, kinds.values()), _sectors(session, visits)
+    pricing = Pricing(session)
     found = []
     for visit in visits:
         posted, kind = encounters[visit.id], kinds.get(visit.appointment_type_id)
-        usual = [items[key] for key in kind.default_catalog_item_ids if key in items] if kind else []
+        fitting = (catalog_pb2.SECTOR_ALL, sectors[visit.patient_id])
+        known = [items[key] for key in kind.default_catalog_item_ids if key in items] if kind else []
+        usual = [item for item in known if item.sector in fitting]
         charged = {charge.catalog_item_id for encounter in posted for charge in encounter.charges}
         missed = [item for item in usual if item.id not in charged]
-        found.append(_message(session, visit, kind, posted, missed))
+        found.append(_message(pricing, visit, kind, posted, missed))
     return found
 
 
 def _message(
-    session: Session,
+    pricing: Pricing,
     visit: VisitCopy,
     kind: AppointmentTypeCopy | None,
     posted: Sequence[Encounter],
     missed: Sequence[CatalogItem],
 ) -> pb.MissedCharge:
-    prices = _prices(session, visit, posted, missed)
+    prices = pricing.of(visit, posted, missed)
     message = pb.MissedCharge(
         visit_id=str(visit.id),
         patient_id=str(visit.patient_id),
@@ -107,27 +122,48 @@ def _item(item: CatalogItem, amount: Money | None) -> pb.MissedItem:
     return message
 
 
-def _prices(
-    session: Session, visit: VisitCopy, posted: Sequence[Encounter], missed: Sequence[CatalogItem]
-) -> dict[UUID, Money]:
-    """Return what one of each item would cost: by the first insurer, unless the patient pays alone."""
-    if not missed or visit.local_date is None:
-        return {}
-    alone = bool(posted) and posted[0].self_pay
-    covers = [] if alone else queries.coverages(session, visit.patient_id, visit.local_date)
-    wanted = Circumstances(
-        service_date=visit.local_date,
-        payer_id=covers[0].payer_id if covers else None,
-        location_id=visit.location_id,
-        practitioner_id=visit.practitioner_id,
-    )
-    practice = queries.practice_of(session, visit.location_id)
-    found = {}
-    for item in missed:
-        fee = select_fee([each.option() for each in queries.fees_of(session, item.id, visit.local_date)], wanted)
-        if fee is not None and practice is not None and fee.amount.currency == practice.currency_code:
-            found[item.id] = fee.amount
-    return found
+@dataclass
+class Pricing:
+    """Prices for many visits; what several ask for is read once."""
+
+    session: Session
+    fees: dict[tuple[UUID, date], list[FeeOption]] = field(default_factory=dict)
+    currencies: dict[UUID | None, str] = field(default_factory=dict)
+
+    def of(self, visit: VisitCopy, posted: Sequence[Encounter], missed: Sequence[CatalogItem]) -> dict[UUID, Money]:
+        """Return what one of each item would cost: by the first insurer, unless the patient pays alone."""
+        if not missed or visit.local_date is None:
+            return {}
+        wanted = Circumstances(
+            service_date=visit.local_date,
+            payer_id=self._payer(visit, posted[0] if posted else None, visit.local_date),
+            location_id=visit.location_id,
+            practitioner_id=visit.practitioner_id,
+        )
+        found = {}
+        for item in missed:
+            fee = select_fee(self._fees(item.id, visit.local_date), wanted)
+            if fee is not None and fee.amount.currency == self._currency(visit.location_id):
+                found[item.id] = fee.amount
+        return found
+
+    def _payer(self, visit: VisitCopy, encounter: Encounter | None, day: date) -> UUID | None:
+        if encounter is not None and encounter.self_pay:
+            return None
+        cause = encounter.related_cause_id if encounter is not None else None
+        covers = queries.coverages(self.session, visit.patient_id, day, cause)
+        return covers[0].payer_id if covers else None
+
+    def _fees(self, item_id: UUID, day: date) -> list[FeeOption]:
+        if (item_id, day) not in self.fees:
+            self.fees[item_id, day] = [fee.option() for fee in queries.fees_of(self.session, item_id, day)]
+        return self.fees[item_id, day]
+
+    def _currency(self, location_id: UUID | None) -> str:
+        if location_id not in self.currencies:
+            practice = queries.practice_of(self.session, location_id)
+            self.currencies[location_id] = practice.currency_code if practice else ""
+        return self.currencies[location_id]
 
 
 def _encounters(session: Session, visits: Sequence[VisitCopy]) -> dict[UUID, list[Encounter]]:
@@ -151,3 +187,8 @@ def _items(session: Session, kinds: Iterable[AppointmentTypeCopy]) -> dict[UUID,
     ids = {item for kind in kinds for item in kind.default_catalog_item_ids}
     query = select(CatalogItem).where(CatalogItem.id.in_(ids), CatalogItem.retired.is_(False))
     return {item.id: item for item in session.scalars(query)}
+
+
+def _sectors(session: Session, visits: Sequence[VisitCopy]) -> dict[UUID, int]:
+    query = select(PatientCopy.id, PatientCopy.sector).where(PatientCopy.id.in_({visit.patient_id for visit in visits}))
+    return {row.id: row.sector for row in session.execute(query)}

@@ -16,7 +16,11 @@ def public_holidays(country: str, region: str, year: int, language: str) -> dict
     import holidays  # takes as long to load as a whole service's contracts, and most never ask
 
     try:
-        known = holidays.country_holidays(country, subdiv=region or None, years=year, language=language)
+        own = holidays.country_holidays(country)
+        # Named outright, because a language that the calendar lacks would become that of the machine.
+        spoken = [each for each in own.supported_languages if each.partition("_")[0] == language.partition("-")[0]]
+        names = next(iter(spoken), own.default_language)
+        known = holidays.country_holidays(country, subdiv=region or None, years=year, language=names)
     except NotImplementedError:
         return public_holidays(country, "", year, language) if region else None
     return dict(sorted(known.items()))

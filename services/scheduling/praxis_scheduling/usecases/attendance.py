@@ -90,7 +90,8 @@ def check_booking(session: Session, appointment: Appointment) -> None:
 def missed_too_often(session: Session, appointment: Appointment) -> int:
     """Return how many appointments the patient missed, when that is as many as the desk wants to be warned of."""
     policy = policy_of(session)
-    if appointment.channel != DESK or not policy.warning_limit:
+    at_the_desk = appointment.channel == DESK and context_of(session).compartment is None
+    if not at_the_desk or not policy.warning_limit:
         return 0
     found = _count(session, appointment, policy)
     return found if found >= policy.warning_limit else 0
