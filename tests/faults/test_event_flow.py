@@ -12,7 +12,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from support.event_flow import drain_rates, latencies, percentile, raw_publish_rate
+from support.event_flow import drain_rates, latencies, percentile, published_since, raw_publish_rate
 from tests.faults.oracle import Findings
 from tests.faults.run import LANES, Run, set_up
 from tests.faults.world import World, opened
@@ -31,7 +31,7 @@ MEASURED, POISONS, UNCHANGED = 3000, 3, 1.2
 # An event's body in the backlog has about as many bytes.
 BODY = 450
 HALF_MS, MOST_MS = 60, 500
-LEAST_PER_SECOND, RELAY_SHARE, CONSUMER_SHARE = 500, 0.05, 0.25
+LEAST_PER_SECOND, RELAY_SHARE, CONSUMER_SHARE = 500, 0.1, 0.25
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,10 @@ def test_how_soon_and_how_fast_events_arrive(world: World, long: bool) -> None:
 
 
 def test_relay_and_consumer_keep_up(world: World, long: bool) -> None:
-    """A backlog is drained while every part works; on any machine the relay is held against a raw publisher."""
+    """A backlog is drained while every part works; on any machine the relay is held against a raw publisher.
+
+    That one publishes while the relay does, so that both have the same share of the machine.
+    """
     patients, reporting = world.runtimes["patients"], world.runtimes["reporting"]
     backlog = set_up(world, 4000 if long else 600, SEED + 2)
     world.victims["relay"].end()
@@ -108,9 +111,10 @@ def test_relay_and_consumer_keep_up(world: World, long: bool) -> None:
     assert wait_until(lambda: backlog.answered() == backlog.requests, 600), backlog.logs()
     begun = clock.wall()
     world.victims["relay"].start()
+    assert wait_until(lambda: bool(published_since(patients, backlog.tenant, begun)), 60), backlog.logs()
+    published = raw_publish_rate(world.nats.url, [b"x" * BODY] * backlog.requests)
     assert backlog.finish(300) == Findings(), backlog.logs()
     relay, consumer = drain_rates(patients, reporting, backlog.tenant, begun)
-    published = raw_publish_rate(world.nats.url, [b"x" * BODY] * backlog.requests)
     print(f"drain: relay {relay:.0f} events/s of {published:.0f} raw, consumer {consumer:.0f} events/s")
     assert relay >= RELAY_SHARE * published
     assert consumer >= CONSUMER_SHARE * relay

@@ -46,12 +46,17 @@ def latencies(owner: Runtime, consumer: Runtime, tenant: UUID, wanted: Callable[
 
 def drain_rates(owner: Runtime, consumer: Runtime, tenant: UUID, since: Any) -> tuple[float, float]:
     """Return the events per second of the relay and of the consumer, for everything published after a moment."""
+    published = published_since(owner, tenant, since)
+    applied = _applied(consumer, tenant)
+    return rate(list(published.values())), rate([applied[event] for event in published if event in applied])
+
+
+def published_since(owner: Runtime, tenant: UUID, since: Any) -> dict[UUID, Any]:
+    """Return when each event was published that was published after a moment."""
     log = tables.events
     with owner.database.transaction(system_context(owner, tenant, "flow")) as session:
         rows = session.execute(select(log.c.id, log.c.published_at).where(log.c.published_at > since))
-        published = {row.id: row.published_at for row in rows}
-    applied = _applied(consumer, tenant)
-    return rate(list(published.values())), rate([applied[event] for event in published if event in applied])
+        return {row.id: row.published_at for row in rows}
 
 
 def rate(moments: Sequence[Any]) -> float:
