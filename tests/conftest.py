@@ -33,6 +33,10 @@ COSTLY = {
 }
 
 
+# What these cost grows with all that other tests have left behind.
+EARLY = ("tests/reporting/test_with_billing.py",)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--long`: the full counts of the fault tests and simulations, and everything that is timed."""
     parser.addoption("--long", action="store_true", help="run fault tests and simulations at their full counts")
@@ -44,6 +48,11 @@ class Scheduler(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
         return next((name for name, folders in COSTLY.items() if file.startswith(folders)), file)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what reads everything that there is go first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(EARLY))
 
 
 @pytest.hookimpl

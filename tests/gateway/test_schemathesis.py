@@ -42,6 +42,8 @@ CONTRACT = [
     response_schema_conformance,
 ]
 REACHED_SHARE = 0.9
+# A machine may be too busy now and then; a service that often is, is not.
+AGAIN_SHARE = 0.01
 AGAIN_SECONDS = (1.0, 2.0, 4.0, 0.0)
 # Ends the caller's own session or the key that all calls use.
 UNDONE_BY_SUCCESS = {"DeleteSession"}
@@ -209,6 +211,7 @@ def test_generated_calls_never_break_the_contract(front_door: FrontDoor, lived: 
     _report(findings, {attempt.name for attempt in attempts})
     assert not findings.faults, "\n\n".join(findings.faults.values())
     assert len(findings.reached) >= REACHED_SHARE * len(operations)
+    assert findings.asked_again <= AGAIN_SHARE * findings.calls
 
 
 def _try(attempt: Attempt) -> None:

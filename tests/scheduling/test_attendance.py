@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,10 @@ from praxis.scheduling.v1 import appointment_pb2, appointment_service_pb2, appoi
 from praxis.scheduling.v1 import attendance_pb2 as pb
 from praxis.scheduling.v1 import attendance_service_pb2 as calls
 from praxis.scheduling.v1.events_pb2 import AttendancePolicyUpdated
+from praxis_chassis.mapping import instant
 from praxis_chassis.testing import Refused
+from praxis_scheduling.api.mappings import ATTENDANCE_POLICY
+from praxis_scheduling.usecases.attendance import change
 
 ONLINE = appointment_type_pb2.CHANNEL_BOOKING
 
@@ -124,6 +128,32 @@ def test_the_booking_channel_refuses_who_missed_too_often(practice: Practice, di
     assert not diary.seen().booking_refused
     booked = diary.book(channel=ONLINE)
     assert reasons(booked) == []  # whoever books by themselves is not told what the desk is told
+
+
+def test_the_desk_is_warned_when_it_moves_what_was_booked_online(practice: Practice, diary: Diary) -> None:
+    booked = diary.book(channel=ONLINE)
+    diary.miss(2)
+    policy(practice, warning_limit=2)
+    move = appointment_service_pb2.RescheduleAppointmentRequest(id=booked.id, start_time=instant(practice.at("15:00", 1)))
+    assert reasons(practice.call("RescheduleAppointment", move)) == ["PATIENT_MISSED_OFTEN"]
+    move.start_time.CopyFrom(instant(practice.at("15:30", 1)))
+    move.channel = ONLINE
+    assert reasons(practice.call("RescheduleAppointment", move)) == []
+
+
+def test_two_who_make_the_policy_at_once_do_not_overwrite_each_other(practice: Practice) -> None:
+    before = practice.call("GetAttendancePolicy", calls.GetAttendancePolicyRequest())
+    asked = pb.AttendancePolicy(etag=before.etag, warning_limit=1)
+    with ThreadPoolExecutor(1) as pool:
+        with practice.tenant.session() as faster:
+            change(faster, asked, ["warning_limit"], ATTENDANCE_POLICY)
+            faster.flush()
+            slower = pool.submit(policy, practice, before.etag, warning_limit=2)
+            with pytest.raises(TimeoutError):
+                slower.result(0.5)
+        with pytest.raises(Refused) as refused:
+            slower.result()
+    assert refused.value.reason == "ETAG_MISMATCH"
 
 
 def test_who_comes_again_is_counted_too(practice: Practice, diary: Diary) -> None:

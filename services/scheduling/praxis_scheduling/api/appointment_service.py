@@ -41,13 +41,14 @@ class AppointmentService:
     @command
     def CreateAppointment(self, request: pb.CreateAppointmentRequest, call: Call) -> appointment_pb2.Appointment:
         portal.restrict(call, request.appointment)
-        return self._booked(call, booking.book(call.session, APPOINTMENT.new(request.appointment)))
+        appointment = booking.book(call.session, APPOINTMENT.new(request.appointment))
+        return self._booked(call, appointment, appointment.channel)
 
     @command
     def BookTogether(self, request: pb.BookTogetherRequest, call: Call) -> pb.BookTogetherResponse:
         portal.restrict(call, request)
         found = companions.book(call.session, request)
-        booked = [self._booked(call, item) for item in found]
+        booked = [self._booked(call, item, item.channel) for item in found]
         return pb.BookTogetherResponse(group_id=booked[0].group_id, appointments=booked)
 
     @command
@@ -62,13 +63,13 @@ class AppointmentService:
     ) -> appointment_pb2.Appointment:
         portal.restrict(call, request)
         moved = booking.reschedule(call.session, request)
-        reply = self._booked(call, moved)
+        reply = self._booked(call, moved, request.channel)
         reply.warnings.extend(companions.left_behind(call.session, moved))
         return reply
 
-    def _booked(self, call: Call, appointment: Appointment) -> appointment_pb2.Appointment:
+    def _booked(self, call: Call, appointment: Appointment, channel: int) -> appointment_pb2.Appointment:
         reply: appointment_pb2.Appointment = APPOINTMENT.message(appointment)
-        reply.warnings.extend(booking.warnings(call.session, appointment))
+        reply.warnings.extend(booking.warnings(call.session, appointment, channel))
         portal.shown(call, reply)
         return reply
 

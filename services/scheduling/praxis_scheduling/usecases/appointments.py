@@ -22,12 +22,8 @@ from praxis_scheduling.usecases import deposits
 
 ANNOTATIONS = ("reason", "notes")
 TO_COME = (appointment_pb2.APPOINTMENT_STATE_BOOKED, appointment_pb2.APPOINTMENT_STATE_CONFIRMED)
-HOLDS_TIME = (
-    appointment_pb2.APPOINTMENT_STATE_BOOKED,
-    appointment_pb2.APPOINTMENT_STATE_CONFIRMED,
-    appointment_pb2.APPOINTMENT_STATE_ARRIVED,
-    appointment_pb2.APPOINTMENT_STATE_COMPLETED,
-)
+KEPT = (appointment_pb2.APPOINTMENT_STATE_ARRIVED, appointment_pb2.APPOINTMENT_STATE_COMPLETED)
+HOLDS_TIME = (*TO_COME, *KEPT)
 DAY = timedelta(days=1)  # no appointment is longer
 
 

@@ -74,7 +74,7 @@ def shown(session: Session, day: date, result: int, appointment: Appointment) ->
         start_time=instant(appointment.start_time),
         local_date=appointment.local_date.isoformat(),
         local_start=appointment.local_start,
-        warnings=booking.warnings(session, appointment) if warned else (),
+        warnings=booking.warnings(session, appointment, appointment.channel) if warned else (),
     )
 
 

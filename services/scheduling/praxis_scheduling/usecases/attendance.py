@@ -18,15 +18,16 @@ from praxis_chassis.context import context_of
 from praxis_chassis.database import check_etag, uuid_of
 from praxis_chassis.errors import DomainError
 from praxis_chassis.events import record
+from praxis_chassis.singletons import singleton
 from praxis_scheduling.store.attendance import AttendancePolicy
 from praxis_scheduling.store.models import Appointment
 from praxis_scheduling.usecases import directory
+from praxis_scheduling.usecases.appointments import KEPT
 
 USUAL_DAYS, MOST_SHOWN = 365, 50
 NO_SHOW = appointment_pb2.APPOINTMENT_STATE_NO_SHOW
 CANCELLED = appointment_pb2.APPOINTMENT_STATE_CANCELLED
 DESK = appointment_type_pb2.CHANNEL_DESK
-KEPT = (appointment_pb2.APPOINTMENT_STATE_ARRIVED, appointment_pb2.APPOINTMENT_STATE_COMPLETED)
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,7 @@ class History:
 
 def policy_of(session: Session, *, lock: bool = False) -> AttendancePolicy:
     """Return the policy of the practice group, or the one that counts until it makes its own: none."""
-    tenant = context_of(session).tenant
-    found = session.get(AttendancePolicy, (tenant, tenant), with_for_update=lock or None, populate_existing=lock)
-    return found or AttendancePolicy(
-        id=tenant, counted_days=0, count_late_cancellations=False, warning_limit=0, booking_limit=0
-    )
+    return singleton(session, AttendancePolicy, lock=lock)
 
 
 def change(session: Session, asked: pb.AttendancePolicy, paths: Collection[str], mapping: Any) -> AttendancePolicy:
@@ -87,10 +84,13 @@ def check_booking(session: Session, appointment: Appointment) -> None:
         raise DomainError(errors_pb2.ERROR_REASON_MISSED_TOO_OFTEN)
 
 
-def missed_too_often(session: Session, appointment: Appointment) -> int:
-    """Return how many appointments the patient missed, when that is as many as the desk wants to be warned of."""
+def missed_too_often(session: Session, appointment: Appointment, channel: int) -> int:
+    """Return how many appointments the patient missed, when that is as many as the desk wants to be warned of.
+
+    What somebody booked by themselves may be moved by the desk: the channel of the call counts.
+    """
     policy = policy_of(session)
-    at_the_desk = appointment.channel == DESK and context_of(session).compartment is None
+    at_the_desk = channel in (0, DESK) and context_of(session).compartment is None
     if not at_the_desk or not policy.warning_limit:
         return 0
     found = _count(session, appointment, policy)

@@ -173,14 +173,14 @@ def set_time(session: Session, appointment: Appointment, wish: Wish, start: date
     appointment.local_start = f"{local:%H:%M}"
 
 
-def warnings(session: Session, appointment: Appointment) -> list[type_pb2.Warning]:
-    """Return what the caller should look at although the appointment is booked, in the caller's language."""
+def warnings(session: Session, appointment: Appointment, channel: int) -> list[type_pb2.Warning]:
+    """Return what a caller on a channel should look at although it is booked, in the caller's language."""
     found: list[tuple[str, dict[str, str]]] = []
     other = appointments.at_the_same_time(session, appointment)
     if other is not None:
         facts = {"id": str(other.id), "date": other.local_date.isoformat(), "time": other.local_start}
         found.append((BOOKED_TWICE, facts))
-    missed = attendance.missed_too_often(session, appointment)
+    missed = attendance.missed_too_often(session, appointment, channel)
     if missed:
         found.append((MISSED_OFTEN, {"count": str(missed)}))
     return [type_pb2.Warning(reason=key, text=worded(session, key, facts), metadata=facts) for key, facts in found]

@@ -15,6 +15,7 @@ from praxis_chassis import clock
 from praxis_chassis.context import context_of
 from praxis_chassis.database import check_etag
 from praxis_chassis.events import record
+from praxis_chassis.singletons import singleton
 from praxis_scheduling.connectors.sender import Identity
 from praxis_scheduling.rules.quiet import QuietHours
 from praxis_scheduling.store.communications import Communication, CommunicationSettings
@@ -26,12 +27,7 @@ WAITING_FOR_SETTINGS = (pb.COMMUNICATION_PROBLEM_PAUSED, pb.COMMUNICATION_PROBLE
 
 def settings_of(session: Session, *, lock: bool = False) -> CommunicationSettings:
     """Return the settings of the practice group, or those that count until it makes its own."""
-    tenant = context_of(session).tenant
-    found = session.get(CommunicationSettings, (tenant, tenant), with_for_update=lock or None, populate_existing=lock)
-    return found or CommunicationSettings(
-        id=tenant, paused=False, from_name="", from_email="", reply_to_email="", quiet_from="", quiet_until="",
-        sms_from="", sms_account="", cancel_by_text=False,
-    )  # fmt: skip
+    return singleton(session, CommunicationSettings, lock=lock)
 
 
 def change(session: Session, asked: pb.CommunicationSettings, paths: Collection[str], mapping: Any) -> Any:
