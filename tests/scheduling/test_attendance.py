@@ -134,7 +134,9 @@ def test_the_desk_is_warned_when_it_moves_what_was_booked_online(practice: Pract
     booked = diary.book(channel=ONLINE)
     diary.miss(2)
     policy(practice, warning_limit=2)
-    move = appointment_service_pb2.RescheduleAppointmentRequest(id=booked.id, start_time=instant(practice.at("15:00", 1)))
+    move = appointment_service_pb2.RescheduleAppointmentRequest(
+        id=booked.id, start_time=instant(practice.at("15:00", 1))
+    )
     assert reasons(practice.call("RescheduleAppointment", move)) == ["PATIENT_MISSED_OFTEN"]
     move.start_time.CopyFrom(instant(practice.at("15:30", 1)))
     move.channel = ONLINE

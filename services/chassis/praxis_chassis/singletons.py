@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session
 
 from praxis_chassis.context import context_of
-from praxis_chassis.database import Aggregate
+from praxis_chassis.database import Aggregate, spoken
 
 S = TypeVar("S", bound=Aggregate)
 
@@ -21,13 +21,13 @@ def singleton(session: Session, entity: type[S], *, lock: bool = False) -> S:
     """
     tenant = context_of(session).tenant
     if lock:
-        name = f"{entity.__tablename__} {tenant}"
+        name = f"{spoken(entity)} {tenant}"
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
     found = session.get(entity, (tenant, tenant), populate_existing=lock)
-    return found or entity(id=tenant, **_defaults(entity))
+    return found or entity(**{"id": tenant, **_defaults(entity)})
 
 
-def _defaults(entity: type[Aggregate]) -> dict[str, object]:
+def _defaults(entity: type[Aggregate]) -> dict[str, Any]:
     """Return the constants that columns of a new row have; SQLAlchemy fills them in only when it is stored."""
     columns = inspect(entity).column_attrs
     found = ((each.key, each.columns[0].default) for each in columns)
