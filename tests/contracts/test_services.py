@@ -6,11 +6,15 @@ import importlib
 import json
 import re
 import string
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import BigInteger, Integer, String, Text, Uuid, create_engine, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -23,6 +27,8 @@ from praxis_chassis.texts import OWN
 
 PATIENT_COLUMN = re.compile(r"(.*_)?(patient|subject|survivor)_ids?")
 SERVICES = ["patients", "scheduling", "billing", "claims", "reporting"]
+# Each takes a tenth or more of the time that a process needs to start, and only some commands or calls need it.
+HEAVY = ["alembic", "mako", "pygments", "aiohttp", "xlsxwriter", "typst", "pyx12", "pytest", "opentelemetry.sdk"]
 # Tables without a tenant, each for a reason that stands at its declaration.
 GUARDED = text(
     """
@@ -100,6 +106,33 @@ def test_primary_keys_and_unique_indexes_lead_with_the_tenant(running: Run, name
 @pytest.mark.parametrize("name", SERVICES)
 def test_models_and_database_agree(running: Run, name: str) -> None:
     assert app.check(running(name).runtime) == 0
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_levels_that_readiness_compares_are_those_of_alembic(running: Run, name: str) -> None:
+    under = running(name)
+    engine = create_engine(migrations.driver_url(under.runtime.settings.database_owner_url))
+    with engine.connect() as connection:
+        assert migrations.current(connection) == set(MigrationContext.configure(connection).get_current_heads())
+        connection.execute(text("ALTER TABLE alembic_version RENAME TO not_there"))
+        assert migrations.current(connection) == set()
+        connection.rollback()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("package", [*(f"praxis_{name}" for name in SERVICES), "praxis_gateway.identity"])
+def test_the_newest_revisions_are_those_of_alembic(package: str) -> None:
+    scripts = importlib.import_module(f"{package}.service").service.migrations
+    places = [str(migrations.OWN), str(scripts)]
+    known = ScriptDirectory(str(migrations.ENVIRONMENT), version_locations=places)
+    assert migrations.heads(scripts) == set(known.get_heads())
+
+
+def test_no_process_loads_at_its_start_what_it_may_never_need() -> None:
+    parts = [f"praxis_{name}.__main__" for name in (*SERVICES, "gateway")]
+    program = f"import sys, praxis_chassis.messaging, {', '.join(parts)}; print(*set(sys.modules) & set({HEAVY}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -14,8 +14,6 @@ from types import FrameType
 from typing import Any
 from uuid import UUID
 
-from alembic import command
-from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import create_engine, insert, select
 from sqlalchemy import types as sqltypes
 
@@ -181,6 +179,8 @@ def check(runtime: Runtime) -> int:
 
 def revise(runtime: Runtime, message: str, identifier: str | None) -> None:
     """Write a migration; custom types become the column types that they are stored as."""
+    from alembic import command
+
     service, url = runtime.service, runtime.settings.database_owner_url
     config = migrations.configuration(service.migrations, url, service.metadata)
     config.attributes["render_item"] = _rendered
@@ -196,7 +196,7 @@ def revise(runtime: Runtime, message: str, identifier: str | None) -> None:
     )
 
 
-def _rendered(kind: str, item: Any, context: AutogenContext) -> Any:
+def _rendered(kind: str, item: Any, context: Any) -> Any:
     if kind == "type" and isinstance(item, sqltypes.TypeDecorator):
         from sqlalchemy.dialects.postgresql import JSONB
 

@@ -1,4 +1,7 @@
-"""Bring a service's database to its newest shape: Alembic, then row-level security and grants for every table."""
+"""Bring a service's database to its newest shape: Alembic, then row-level security and grants for every table.
+
+Alembic is loaded by what needs it: a process that serves only compares levels, and would start a tenth later.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,10 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, text
 from sqlalchemy.exc import OperationalError
@@ -23,11 +21,17 @@ from praxis_chassis import merging
 from praxis_chassis.database import driver_url
 from praxis_chassis.tables import METADATA
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 TENANT = "nullif(current_setting('app.tenant', true), '')::uuid"
 ENVIRONMENT = Path(__file__).parent / "alembic"
 OWN = ENVIRONMENT / "versions"
 PATIENCE_SECONDS = 60.0
 IN_THE_WAY = (DeadlockDetected, LockNotAvailable)
+# How each migration says which revision it makes, and which it follows.
+MADE = re.compile(r'^revision = "(.+)"$', re.MULTILINE)
+FOLLOWED = re.compile(r'^down_revision = "(.+)"$', re.MULTILINE)
 # What was done to the tables beside Alembic is noted as a digest, with the level that it was done at.
 DONE = "SELECT obj_description('alembic_version'::regclass, 'pg_class')"
 
@@ -50,6 +54,8 @@ RELAY_GRANTS = {
 
 def configuration(scripts: Path, url: str, metadata: MetaData) -> Config:
     """Return Alembic's configuration for one service."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(ENVIRONMENT))
     config.set_main_option("version_locations", f"{OWN}\n{scripts}")
@@ -61,6 +67,8 @@ def configuration(scripts: Path, url: str, metadata: MetaData) -> Config:
 
 def upgrade(scripts: Path, url: str, metadata: MetaData, role: str) -> None:
     """Apply all migrations, then make sure that every table is guarded; safe to repeat and to race."""
+    from alembic import command
+
     engine = create_engine(driver_url(url))
     try:
         with engine.connect() as guard:
@@ -85,18 +93,25 @@ def _patiently(step: Callable[[], object]) -> None:
             time.sleep(0.2)
 
 
-def heads(scripts: Path) -> set[str]:
-    """Return the newest revisions that this code knows: the chassis' and the service's."""
-    return set(ScriptDirectory(str(ENVIRONMENT), version_locations=[str(OWN), str(scripts)]).get_heads())
+@cache
+def heads(scripts: Path) -> frozenset[str]:
+    """Return the newest revisions that this code knows, the chassis' and the service's: those that none follows."""
+    source = "\n".join(path.read_text(encoding="utf-8") for folder in (OWN, scripts) for path in folder.glob("*.py"))
+    return frozenset(MADE.findall(source)) - frozenset(FOLLOWED.findall(source))
 
 
 def current(connection: Connection) -> set[str]:
     """Return the revisions that a database is at; none when it is empty."""
-    return set(MigrationContext.configure(connection).get_current_heads())
+    if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+        return set()
+    return set(connection.scalars(text("SELECT version_num FROM alembic_version")))
 
 
 def differences(connection: Connection, metadata: MetaData) -> list[Any]:
     """Return what the models declare and the database lacks, or the other way round."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
     context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": _ours})
     return list(compare_metadata(context, [METADATA, metadata]))  # type: ignore[arg-type]
 
