@@ -10,6 +10,8 @@ from support.composed import Composed
 from tests.journeys import test_animal, test_human, test_mixed
 from tests.journeys.clinic import Clinic, open_clinic
 
+from praxis_reporting.service import service
+
 JOURNEYS: dict[str, Callable[[Clinic, Clinic], None]] = {
     "harbor": test_human.test_a_day_at_a_medical_practice,
     "willow": test_animal.test_a_day_at_an_animal_hospital,
@@ -21,3 +23,17 @@ JOURNEYS: dict[str, Callable[[Clinic, Clinic], None]] = {
 def test_a_day(practice: str, system: Composed, stranger: Clinic) -> None:
     with closing(open_clinic(system, practice)) as clinic:
         JOURNEYS[practice](clinic, stranger)
+
+
+def digests(system: Composed) -> dict[str, str]:
+    """Return a hash of every row of each projection."""
+    rows = "SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM {} t"
+    return {name: system.rows("reporting", rows.format(name))[0][0] for name in service.projections}
+
+
+def test_reports_are_made_anew_out_of_the_logs_of_all_owners(system: Composed) -> None:
+    before = digests(system)
+    assert len({*before.values()}) > 4, "all projections are empty, so that their digests say nothing"
+    said = system.run("reporting-work", "python", "-m", "praxis_reporting", "rebuild")
+    assert int(said.split()[0]) > 100, said
+    assert digests(system) == before

@@ -38,7 +38,8 @@ def prepare_secrets(folder: Path, nats_server: str) -> None:
     make_key_pair(gateway / "token-private.pem", gateway / "token-public.pem")
     make_keys_file(gateway / "keys.json")
     for part in SERVICES:
-        for name in ("token-public.pem", "keys.json"):
+        # A service signs for itself what it reads out of the others' logs; its certificate lets it be nobody else.
+        for name in ("token-private.pem", "token-public.pem", "keys.json"):
             if not (folder / part / name).exists():
                 shutil.copy2(gateway / name, folder / part / name)
     _nats_users(folder, nats_server)
