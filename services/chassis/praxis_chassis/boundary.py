@@ -212,6 +212,7 @@ class Boundary:
         if not context.idempotency_key:
             context.idempotency_key = getattr(request, "request_id", "")
         validate(request)
+        require_etag(method.policy, request)
         self._check_compartment(method, request, context)
         fetched = method.first(request, context) if method.first else None
         patience = Patience(self.runtime.service.errors, request, method.kind)
@@ -292,6 +293,12 @@ def validate(request: Message) -> None:
     Of an update only what its mask names is judged here; the merged resource is judged when it is applied.
     """
     contracts.refuse_violations(request, lambda violation: not _untouched(request, violation))
+
+
+def require_etag(policy: Any, request: Message) -> None:
+    """Refuse to move the money of an object whose version the caller has not said that he saw."""
+    if policy.audit_class == policy_pb2.AUDIT_CLASS_MONEY and getattr(request, "etag", None) == "":
+        raise common_error(common.COMMON_ERROR_REASON_ETAG_REQUIRED, resource=policy.resource.replace("_", " "))
 
 
 def _untouched(request: Message, violation: Any) -> bool:

@@ -203,7 +203,7 @@ def bump(entity: Any) -> int:
 
 
 def check_etag(entity: Any, etag: str, resource: str) -> None:
-    """Refuse a stale etag; an empty one is accepted, because the contract says where it is required."""
+    """Refuse a stale etag; an empty one is accepted, because the boundary requires one wherever money moves."""
     if etag and etag.strip('"') != str(entity.version or 0):
         raise common_error(common.COMMON_ERROR_REASON_ETAG_MISMATCH, resource=resource)
 

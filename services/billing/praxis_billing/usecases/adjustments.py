@@ -9,11 +9,10 @@ from sqlalchemy.orm import Session
 from praxis.billing.v1 import errors_pb2, events_pb2, ledger_pb2, payment_pb2, payment_service_pb2
 from praxis_billing.rules.chart import LedgerCode, receivable
 from praxis_billing.rules.ledger import Dimensions, Effect, Line
-from praxis_billing.store.locking import take
 from praxis_billing.store.models import Adjustment, Share
 from praxis_billing.usecases import civil_dates
 from praxis_billing.usecases.ledger import Heading, lock_shares, post
-from praxis_chassis.database import uuid_of
+from praxis_chassis.database import fetch, uuid_of
 from praxis_chassis.errors import DomainError, invalid
 from praxis_chassis.events import record
 from praxis_chassis.mapping import read_money
@@ -91,7 +90,7 @@ def lines(share: Share, amount: Money, reason: int) -> list[Line]:
 
 def reverse(session: Session, request: payment_service_pb2.ReverseAdjustmentRequest) -> Adjustment:
     """Take an adjustment of a person back."""
-    adjustment = take(session, Adjustment, request.id, request.etag)
+    adjustment = fetch(session, Adjustment, request.id, lock=True, etag=request.etag)
     if adjustment.remittance_id is not None:
         raise DomainError(errors_pb2.ERROR_REASON_ADJUSTMENT_OF_REMITTANCE)
     if adjustment.state == payment_pb2.ADJUSTMENT_STATE_REVERSED:

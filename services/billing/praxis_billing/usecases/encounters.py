@@ -13,7 +13,6 @@ from praxis.billing.v1 import encounter_pb2, encounter_service_pb2, errors_pb2, 
 from praxis_billing.rules.chart import LedgerCode, receivable, revenue
 from praxis_billing.rules.ledger import Dimensions, Effect, Line
 from praxis_billing.store import queries
-from praxis_billing.store.locking import take
 from praxis_billing.store.models import (
     Account,
     Adjustment,
@@ -150,7 +149,7 @@ def _tax_minor(tax: encounter_pb2.TaxLine) -> int:
 def reverse(session: Session, request: encounter_service_pb2.ReverseEncounterRequest) -> Encounter:
     """Take the charges back; what accounts paid becomes unapplied, what an insurer paid must be taken back before."""
     queries.lock_payments_for(session, [uuid_of(request.id)])
-    encounter = take(session, Encounter, request.id, request.etag)
+    encounter = fetch(session, Encounter, request.id, lock=True, etag=request.etag)
     if encounter.state == encounter_pb2.ENCOUNTER_STATE_REVERSED:
         raise DomainError(errors_pb2.ERROR_REASON_ENCOUNTER_ALREADY_REVERSED, number=encounter.number)
     lock_shares(session, [share.id for share in encounter.shares])
@@ -201,7 +200,7 @@ def _journal_of(session: Session, encounter: Encounter) -> UUID | None:
 
 def transfer(session: Session, request: encounter_service_pb2.TransferResponsibilityRequest) -> Encounter:
     """Move a part of a share to another account or coverage because a person decided so."""
-    encounter = take(session, Encounter, request.id, request.etag)
+    encounter = fetch(session, Encounter, request.id, lock=True, etag=request.etag)
     shares = lock_shares(session, [share.id for share in encounter.shares])
     source = shares.get(UUID(request.share_id))
     if source is None:

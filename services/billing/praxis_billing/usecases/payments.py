@@ -13,7 +13,6 @@ from praxis_billing.rules.allocation import OpenItem, Use, oldest_first
 from praxis_billing.rules.chart import MONEY_IN
 from praxis_billing.rules.ledger import Line, reversing
 from praxis_billing.store import queries
-from praxis_billing.store.locking import take
 from praxis_billing.store.mappings import PAYMENT
 from praxis_billing.store.models import Account, Payment
 from praxis_billing.usecases import allocations, civil_dates
@@ -154,7 +153,7 @@ def allocate(session: Session, request: payment_service_pb2.AllocatePaymentReque
 
 
 def _movable(session: Session, payment_id: str, etag: str) -> Payment:
-    payment = take(session, Payment, payment_id, etag)
+    payment = fetch(session, Payment, payment_id, lock=True, etag=etag)
     if payment.state == payment_pb2.PAYMENT_STATE_REVERSED:
         raise DomainError(errors_pb2.ERROR_REASON_PAYMENT_ALREADY_REVERSED, number=payment.number)
     if payment.remittance_id is not None:
