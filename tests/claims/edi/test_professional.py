@@ -78,6 +78,13 @@ def test_every_loop_and_segment_in_scope_is_judged_often(files: list[str]) -> No
     assert {name: counts[name] for name in IN_SCOPE if counts[name] < 20} == {}
 
 
+def test_a_person_who_submits_has_no_suffix(one_claim: Claim) -> None:
+    alone = replace(generator.SUBMITTER, name=Person("Li", "Ida", "Q", "Jr"))
+    text = write_claims(generator.interchange(), alone, generator.RECEIVER, [one_claim]).decode()
+    assert "~NM1*41*1*LI*IDA*Q***46*SUBMIT01~" in text
+    assert judge.faults(text) == []
+
+
 def test_at_least_fifty_mutants_are_tried() -> None:
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 50
 

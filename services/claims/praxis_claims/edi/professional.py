@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from praxis_claims.edi.claim_checks import check_claim
 from praxis_claims.edi.errors import EdiError
@@ -69,7 +70,9 @@ def _open(segments: SegmentList, interchange: Interchange) -> None:
 def _put_heading(segments: SegmentList, interchange: Interchange, submitter: Submitter, receiver: Receiver) -> None:
     created = interchange.created
     segments.put("BHT", "0019", "00", clean(interchange.batch_reference), day(created), f"{created:%H%M}", "CH")
-    put_name(segments, "41", submitter.name, "46", submitter.identifier)
+    # The submitter is the one person of a file whose suffix has no place in it.
+    name = submitter.name if isinstance(submitter.name, Organization) else replace(submitter.name, suffix="")
+    put_name(segments, "41", name, "46", submitter.identifier)
     _put_contact(segments, submitter.contact)
     put_name(segments, "40", Organization(receiver.name), "46", receiver.identifier)
 
