@@ -120,6 +120,22 @@ def test_a_balanced_remittance_is_matched_and_proposed(practice: Practice) -> No
     assert decided.state == claim_pb2.CLAIM_STATE_ADJUDICATED
     assert decided.outcome == claim_pb2.CLAIM_OUTCOME_PAID
     assert (decided.paid_amount.amount, decided.patient_responsibility_amount.amount) == ("105.50", "15.00")
+    assert not decided.crossed_over
+
+
+@pytest.mark.parametrize(
+    ("status", "carrier"), [("19", "GAPSTONE MUTUAL"), ("20", ""), ("21", ""), ("1", "GAPSTONE MUTUAL")]
+)
+def test_what_the_payer_forwarded_is_posted_and_marked(practice: Practice, status: str, carrier: str) -> None:
+    claim = sent_claim(practice)
+    upload(practice, File((Paid((paid_claim(claim, status=status, carrier=carrier),)),)).bytes())
+    (event,) = ready_events(practice)
+    assert [posting.paid_amount.amount for posting in event.postings] == ["105.50"]
+    decided = current(practice, claim.id)
+    assert (decided.state, decided.crossed_over) == (claim_pb2.CLAIM_STATE_ADJUDICATED, True)
+    steps = practice.tenant.call("ListClaimTimeline", claims_pb.ListClaimTimelineRequest(id=claim.id)).entries
+    (told,) = [step.text for step in steps if step.kind == "crossed_over"]
+    assert (carrier or "the next insurer") in told
 
 
 def test_what_billing_posted_is_noted(practice: Practice) -> None:
@@ -206,6 +222,37 @@ def test_the_same_payment_with_other_content_is_quarantined(practice: Practice) 
     assert len(practice.tenant.events(events_pb2.RemittanceQuarantined)) == 1
 
 
+@pytest.mark.parametrize(
+    ("differs", "payment"),
+    [("amount", {"provider_adjustments": (("WO", 550),)}), ("date", {"date": "20260121"})],
+)
+def test_a_payment_number_that_comes_again_waits_until_a_person_calls_it_another_payment(
+    practice: Practice, differs: str, payment: dict[str, Any]
+) -> None:
+    first, second = paid_claim(sent_claim(practice)), sent_claim(practice, 2)
+    upload(practice, File((Paid((first,)),)).bytes())
+    reply = upload(practice, File((Paid((paid_claim(second),), **payment),)).bytes())
+    assert [each.code for each in reply.transactions[0].findings] == ["PAYMENT_SEEN_BEFORE"], differs
+    assert [row.state for row in rows(practice)] == [remittance_pb2.REMITTANCE_CLAIM_STATE_HELD]
+    assert current(practice, second.id).state != claim_pb2.CLAIM_STATE_ADJUDICATED
+    held = newest(practice)
+    assert held.state == remittance_pb2.REMITTANCE_STATE_QUARANTINED
+    assert len(ready_events(practice)) == 1
+    posted = practice.tenant.call("PostRemittance", pb.PostRemittanceRequest(id=held.id, etag=held.etag))
+    assert posted.state == remittance_pb2.REMITTANCE_STATE_READY
+    assert [each.level for each in posted.findings] == [remittance_pb2.REMITTANCE_FINDING_LEVEL_WARNING]
+    assert [posting.claim_id for posting in ready_events(practice)[1].postings] == [second.id]
+    assert [row.state for row in rows(practice)] == [remittance_pb2.REMITTANCE_CLAIM_STATE_PROPOSED]
+    assert current(practice, second.id).paid_amount.amount == "105.50"
+
+
+def test_another_payer_may_use_the_same_payment_number(practice: Practice) -> None:
+    first, second = paid_claim(sent_claim(practice)), paid_claim(sent_claim(practice, 2))
+    upload(practice, File((Paid((first,)),)).bytes())
+    reply = upload(practice, File((Paid((second,), payer_id="60055"),)).bytes())
+    assert reply.transactions[0].state == remittance_pb2.REMITTANCE_STATE_READY
+
+
 def test_a_file_that_was_cut_off_does_not_keep_the_whole_one_out(practice: Practice) -> None:
     claim = sent_claim(practice)
     whole = File((Paid((paid_claim(claim),)),)).bytes()
@@ -223,7 +270,9 @@ def test_what_is_quarantined_is_never_posted_and_can_be_discarded(practice: Prac
     data = File((Paid((paid_claim(claim),), amount=10551),)).bytes()
     upload(practice, data)
     with pytest.raises(Refused) as refused:
-        practice.tenant.call("PostRemittance", pb.PostRemittanceRequest(id=newest(practice).id))
+        practice.tenant.call(
+            "PostRemittance", pb.PostRemittanceRequest(id=newest(practice).id, etag=newest(practice).etag)
+        )
     assert refused.value.reason == "REMITTANCE_QUARANTINED"
     gone = discard(practice)
     assert (gone.state, gone.discard_reason) == (
@@ -239,7 +288,9 @@ def test_an_unmatched_remittance_is_read_anew_once_it_was_discarded(practice: Pr
     data = (SAMPLES / min(path.name for path in SAMPLES.glob("*.edi"))).read_bytes()
     upload(practice, data)
     with pytest.raises(Refused) as refused:
-        practice.tenant.call("PostRemittance", pb.PostRemittanceRequest(id=newest(practice).id))
+        practice.tenant.call(
+            "PostRemittance", pb.PostRemittanceRequest(id=newest(practice).id, etag=newest(practice).etag)
+        )
     assert refused.value.reason == "REMITTANCE_UNMATCHED"
     assert "?" not in str(refused.value)
     discard(practice)
@@ -335,21 +386,24 @@ def test_another_patients_name_holds_the_claim(practice: Practice) -> None:
     assert "PATIENT_DIFFERS" in [finding.code for finding in row.findings]
 
 
-def test_a_reversal_names_what_it_takes_back_and_the_correction_follows(practice: Practice) -> None:
+@pytest.mark.parametrize("group", ["", "CR"])
+def test_a_reversal_names_what_it_takes_back_and_the_correction_follows(practice: Practice, group: str) -> None:
+    """Some senders put all that they take back in one group; the payer's own number finds the claim too."""
     claim = sent_claim(practice)
     usual = paid_claim(claim)
     upload(practice, File((Paid((usual,)),)).bytes())
     back = tuple(
-        replace(one, charge=-one.charge, paid=-one.paid, reasons=tuple((g, r, -c) for g, r, c in one.reasons))
+        replace(one, charge=-one.charge, paid=-one.paid, reasons=tuple((group or g, r, -c) for g, r, c in one.reasons))
         for one in usual.lines
     )
-    reversal = replace(usual, status="22", charge=-usual.charge, paid=-usual.paid, lines=back)
+    reversal = replace(usual, number="MANGLED", status="22", charge=-usual.charge, paid=-usual.paid, lines=back)
     corrected = replace(
         usual, paid=11550, lines=(replace(usual.lines[0], paid=10000, reasons=(("CO", "45", 2500),)), usual.lines[1])
     )
     upload(practice, File((Paid((reversal, corrected), trace="EFT2"),), number=2).bytes())
     first, second = ready_events(practice)
     undone, redone = second.postings
+    assert [row.match_method for row in rows(practice)] == ["payer_control_number", "claim_number"]
     assert undone.kind == remittance_pb2.CLAIM_POSTING_KIND_REVERSAL
     assert undone.reverses_remittance_claim_id == first.postings[0].remittance_claim_id
     assert redone.kind == remittance_pb2.CLAIM_POSTING_KIND_PAYMENT
@@ -382,13 +436,25 @@ def test_a_denial_is_posted_without_write_off(practice: Practice) -> None:
     assert actions == {remittance_pb2.ADJUSTMENT_ACTION_LEAVE_OPEN}
 
 
-def test_pricing_is_information_only(practice: Practice) -> None:
+@pytest.mark.parametrize(
+    ("status", "state", "codes"),
+    [
+        ("25", remittance_pb2.REMITTANCE_CLAIM_STATE_INFORMATION, []),
+        ("23", remittance_pb2.REMITTANCE_CLAIM_STATE_INFORMATION, []),
+        ("17", remittance_pb2.REMITTANCE_CLAIM_STATE_HELD, ["STATUS_MANUAL"]),
+    ],
+)
+def test_pricing_what_was_forwarded_unread_and_unknown_statuses_move_no_money(
+    practice: Practice, status: str, state: int, codes: list[str]
+) -> None:
     claim = sent_claim(practice)
-    reply = upload(practice, File((Paid((paid_claim(claim, status="25"),)),)).bytes())
+    reply = upload(practice, File((Paid((paid_claim(claim, status=status),)),)).bytes())
     assert reply.transactions[0].state == remittance_pb2.REMITTANCE_STATE_READY
     (row,) = rows(practice)
-    assert row.state == remittance_pb2.REMITTANCE_CLAIM_STATE_INFORMATION
-    assert not ready_events(practice)[0].postings
+    assert (row.state, [found.code for found in row.findings]) == (state, codes)
+    (event,) = ready_events(practice)
+    assert (list(event.postings), event.held_amount.amount) == ([], "105.50")
+    assert current(practice, claim.id).state != claim_pb2.CLAIM_STATE_ADJUDICATED
 
 
 def test_a_payer_may_want_approval(practice: Practice) -> None:

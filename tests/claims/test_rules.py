@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from praxis_claims.rules import claim_facts as facts
 from praxis_claims.rules import claim_numbers, identifiers
+from praxis_claims.rules.adjudication import Action, Kind, action_for, kind_of
 from praxis_claims.rules.code_search import Candidate, code_start, dotted, rank, undotted
 from praxis_claims.rules.edit_table import CORE_EDITS
 from praxis_claims.rules.lifecycle import DECISIONS, IN_FLIGHT, REJECTED, State, may_decide, may_follow
@@ -150,6 +151,35 @@ def test_people_cannot_move_what_a_payer_has() -> None:
 def test_a_rejection_after_the_payer_accepted_does_not_count() -> None:
     assert may_follow(State.SUBMITTED, State.REJECTED_FRONT_END)
     assert not may_follow(State.PAYER_ACCEPTED, State.REJECTED_SYNTAX)
+
+
+@pytest.mark.parametrize(
+    ("code", "action"),
+    [
+        *[(f"CO-{reason}", Action.CONTRACTUAL) for reason in ("45", "131", "253", "24")],
+        *[(f"CO-{reason}", Action.LEAVE_OPEN) for reason in ("16", "50", "97", "144")],
+        *[(f"PR-{reason}", Action.TRANSFER_TO_NEXT) for reason in ("1", "2", "3")],
+        *[(f"PR-{reason}", Action.LEAVE_OPEN) for reason in ("96", "204", "31", "27", "29", "119")],
+        ("OA-23", Action.INFORMATION),
+        *[(f"OA-{reason}", Action.LEAVE_OPEN) for reason in ("18", "94")],
+        # The reasons of a contract or of the patient's share mean nothing in another group.
+        *[(code, Action.LEAVE_OPEN) for code in ("PI-45", "PI-1", "PI-16", "PR-45", "OA-45", "CO-23", "CO-1", "CR-45")],
+    ],
+)
+def test_each_reason_is_written_off_moved_on_or_left_to_a_person(code: str, action: Action) -> None:
+    group, _, reason = code.partition("-")
+    assert action_for(group, reason, ()) is action
+    own = Action.LEAVE_OPEN if action is Action.CONTRACTUAL else action
+    assert action_for(group, reason, ["CO-999"]) is own
+    assert action_for("CO", "999", ["CO-999"]) is Action.CONTRACTUAL
+
+
+def test_a_status_is_posted_taken_back_noted_or_left_to_a_person() -> None:
+    kinds = {status: kind_of(str(status)) for status in range(30)}
+    assert {status for status, kind in kinds.items() if kind is Kind.PAYMENT} == {1, 2, 3, 4, 19, 20, 21}
+    assert {status for status, kind in kinds.items() if kind is Kind.REVERSAL} == {22}
+    assert {status for status, kind in kinds.items() if kind is Kind.INFORMATION} == {23, 25}
+    assert kind_of("") is kind_of("1 ") is kind_of("01") is Kind.MANUAL
 
 
 def test_codes_are_read_with_and_without_their_dot() -> None:

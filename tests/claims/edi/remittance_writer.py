@@ -47,12 +47,14 @@ class PaidClaim:
     status: str = "1"
     payer_number: str = "ICN1"
     patient: str = "LOVELACE*ADA****MI*PAID0001"
+    carrier: str = ""
 
     def segments(self) -> list[str]:
         """The segments of this claim."""
         amounts = f"{dollars(self.charge)}*{dollars(self.paid)}"
         head = f"CLP*{self.number}*{self.status}*{amounts}**12*{self.payer_number}*11*1"
         named = [f"NM1*QC*1*{self.patient}"] if self.patient else []
+        named += [f"NM1*TT*2*{self.carrier}*****PI*77777"] if self.carrier else []
         return [head, *cas(self.reasons), *named, *(text for line in self.lines for text in line.segments())]
 
 

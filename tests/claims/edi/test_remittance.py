@@ -50,10 +50,10 @@ LAYOUTS = st.builds(
     Layout,
     element=st.sampled_from(("*", "|", "+", "\x1d")),
     component=st.sampled_from((":", ">", "<")),
-    terminator=st.sampled_from(("~", "'", "\n", "\r", "\x1c")),
+    terminator=st.sampled_from(("~", "'", "\n", "\r", "\x1c", "\x1d", "|", "+")),
     after=st.sampled_from(("", "\r\n", "\n", "  ")),
     wrap=st.just(0),
-)
+).filter(lambda layout: layout.element != layout.terminator)
 
 
 def as_written(remittance: Remittance) -> tuple[PaidClaim, ...]:
@@ -145,6 +145,32 @@ def test_interchanges_with_other_separators_follow_each_other() -> None:
     content = read_remittances(data)
     assert [one.payment.trace_number for one in content.remittances] == ["EFT1", "T2", "T3"]
     assert [int(one.payment.provenance.interchange) for one in content.remittances] == [1, 2, 3]
+    assert all(one.totals.balances for one in content.remittances)
+    assert not content.findings
+
+
+@pytest.mark.parametrize("terminator", ["|", "+", "\x1d"])
+def test_segments_may_end_with_what_elsewhere_separates_elements(terminator: str) -> None:
+    payments = plain(), plain(trace="T2", control_number="0002")
+    content = read_remittances(File(payments, layout=Layout(terminator=terminator)).bytes())
+    assert [one.payment.trace_number for one in content.remittances] == ["EFT1", "T2"]
+    assert all(as_written(one) == plain().claims and one.totals.balances for one in content.remittances)
+    assert not content.findings
+
+
+def test_groups_of_one_interchange_follow_each_other() -> None:
+    groups = [File((plain(trace=f"T{number}"),)).bytes() for number in (1, 2, 3)]
+    head, _, end = groups[0].partition(b"GS*")[0], *groups[0].rpartition(b"IEA*")[1:]
+    bodies = [b"GS*" + one.partition(b"GS*")[2].rpartition(b"IEA*")[0] for one in groups]
+    numbered = [
+        body.replace(b"*1*X*", b"*%d*X*" % number).replace(b"GE*1*1", b"GE*1*%d" % number)
+        for number, body in enumerate(bodies, 1)
+    ]
+    content = read_remittances(head + b"".join(numbered) + b"IEA*" + end.replace(b"1*", b"3*", 1))
+    assert [one.payment.trace_number for one in content.remittances] == ["T1", "T2", "T3"]
+    assert [one.payment.provenance for one in content.remittances] == [
+        ("000000001", str(number), "0001") for number in (1, 2, 3)
+    ]
     assert all(one.totals.balances for one in content.remittances)
     assert not content.findings
 

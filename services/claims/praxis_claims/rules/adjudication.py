@@ -50,6 +50,10 @@ KINDS = {
 }
 
 
+# Processed, and forwarded to the next insurer.
+FORWARDED = frozenset({"19", "20", "21"})
+
+
 def kind_of(status: str) -> Kind:
     """Return what to do with a status; older and unknown ones are for people."""
     return KINDS.get(status, Kind.MANUAL)
@@ -63,6 +67,14 @@ def action_for(group: str, reason: str, contractual: Collection[str]) -> Action:
     if group == "PR" and reason in PATIENT_REASONS:
         return Action.TRANSFER_TO_NEXT
     return Action.INFORMATION if code == PRIOR_PAYER else Action.LEAVE_OPEN
+
+
+def forwarded_to(payment: ClaimPayment) -> str | None:
+    """Return the insurer to which the payer forwarded the claim, empty where it is not named; None where it did not."""
+    carrier = payment.name("TT")
+    if carrier is None and payment.status not in FORWARDED:
+        return None
+    return carrier.last if carrier else ""
 
 
 def adjustments_of(payment: ClaimPayment) -> list[Adjustment]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Date, DateTime, ForeignKeyConstraint, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Date,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -59,6 +70,8 @@ class Claim(Aggregate, Base):
     findings: Mapped[list[claim_pb2.ScrubFinding]] = messages_column(claim_pb2.ScrubFinding)
     hold_reason: Mapped[str] = mapped_column(Text, default="")
     payer_control_number: Mapped[str] = mapped_column(Text, default="")
+    # True once the payer forwarded the claim to the next insurer, who must not be billed again.
+    crossed_over: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     filing_deadline_date: Mapped[date] = mapped_column(Date)
     submission_id: Mapped[UUID | None]
     submit_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -60,14 +60,15 @@ def row_states(session: Session, remittance_id: UUID) -> set[int]:
 
 
 def same_payment(session: Session, remittance: Remittance) -> UUID | None:
-    """Return an earlier remittance that claims to be the same payment, apart from what will never be posted."""
+    """Return an earlier remittance with the payment number, apart from what will never be posted.
+
+    Amount and date do not tell them apart: a correction of the same payment differs in just these.
+    """
     query = select(Remittance.id).where(
         Remittance.state.not_in(NEVER_POSTED),
         Remittance.trace_number == remittance.trace_number,
         Remittance.payer_identifier == remittance.payer_identifier,
         Remittance.payee_identifier == remittance.payee_identifier,
-        Remittance.payment_amount_minor == remittance.payment_amount_minor,
-        Remittance.payment_date.is_not_distinct_from(remittance.payment_date),
     )
     return session.scalar(query.order_by(Remittance.id).limit(1))
 

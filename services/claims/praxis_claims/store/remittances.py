@@ -62,7 +62,7 @@ class Remittance(Aggregate, Base):
     control_number: Mapped[str] = mapped_column(Text)
     payer_id: Mapped[UUID | None]
     payer_name: Mapped[str] = mapped_column(Text)
-    # Id of the payer as written in the file; with trace, amount, date and payee it identifies the payment.
+    # Id of the payer as written in the file; with trace number and payee it tells whether a payment was seen before.
     payer_identifier: Mapped[str] = mapped_column(Text, default="")
     payee_identifier: Mapped[str] = mapped_column(Text, default="")
     trace_number: Mapped[str] = mapped_column(Text)

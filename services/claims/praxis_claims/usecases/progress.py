@@ -37,6 +37,7 @@ def adjudicate(
     paid: Money,
     patient_responsibility: Money,
     payer_control_number: str,
+    forwarded_to: str | None,
     remittance_id: UUID,
     file_id: UUID,
 ) -> bool:
@@ -47,6 +48,7 @@ def adjudicate(
     claim.outcome = outcome
     claim.paid_amount, claim.patient_responsibility_amount = paid, patient_responsibility
     claim.payer_control_number = payer_control_number or claim.payer_control_number
+    claim.crossed_over = claim.crossed_over or forwarded_to is not None
     record(
         session,
         events_pb2.ClaimAdjudicated,
@@ -55,6 +57,11 @@ def adjudicate(
         remittance_id=str(remittance_id),
     )
     timeline.note(session, claim, "adjudicated", f"Paid {paid.amount} {paid.currency}.", file_id)
+    if forwarded_to is not None:
+        carrier = forwarded_to or "the next insurer"
+        timeline.note(
+            session, claim, "crossed_over", f"Forwarded to {carrier}, who is not to be billed again.", file_id
+        )
     return True
 
 

@@ -12,7 +12,16 @@ from praxis.claims.v1 import remittance_pb2
 from praxis_chassis.types import Money, new_id
 from praxis_claims.edi.errors import Finding, Level
 from praxis_claims.edi.remittance_records import ClaimPayment
-from praxis_claims.rules.adjudication import Kind, Outcome, Reasons, adjustments_of, kind_of, negates, outcome_of
+from praxis_claims.rules.adjudication import (
+    Kind,
+    Outcome,
+    Reasons,
+    adjustments_of,
+    forwarded_to,
+    kind_of,
+    negates,
+    outcome_of,
+)
 from praxis_claims.rules.line_matching import ClaimedLine, match_lines
 from praxis_claims.store import remittance_queries as queries
 from praxis_claims.store.models import Claim, Payer, Remittance, RemittanceClaim
@@ -118,10 +127,7 @@ class Decisions:
 
     def _reverse(self, payment: ClaimPayment, claim: Claim, row: RemittanceClaim) -> Iterable[Finding]:
         """Find the decision that is taken back; only its exact negation may be posted without a person."""
-        earlier = self._earlier.get(claim.id, [])
-        gone = {entry.reverses_id for entry in earlier}
-        open_ones = [entry for entry in earlier if entry.id not in gone and entry.reverses_id is None]
-        for entry in reversed(open_ones):
+        for entry in reversed(_standing(self._earlier.get(claim.id, []))):
             if negates(payment, entry.charge_amount_minor, entry.paid_amount_minor, _reasons(entry)):
                 row.reverses_id = None if self._quarantined or payment.holds else entry.id
                 return
@@ -132,8 +138,9 @@ class Decisions:
 
     def _decide(self, claim: Claim, payment: ClaimPayment, row: RemittanceClaim) -> None:
         decisions = [*self._earlier.get(claim.id, []), row]
-        paid = sum(entry.paid_amount_minor for entry in decisions)
-        left = sum(_patient_cents(entry) for entry in decisions)
+        standing = _standing(decisions)
+        paid = sum(entry.paid_amount_minor for entry in standing)
+        left = sum(_patient_cents(entry) for entry in standing)
         moved = progress.adjudicate(
             self._session,
             claim,
@@ -141,6 +148,7 @@ class Decisions:
             paid=Money(messages.CURRENCY, paid),
             patient_responsibility=Money(messages.CURRENCY, left),
             payer_control_number=payment.payer_control_number,
+            forwarded_to=forwarded_to(payment),
             remittance_id=self._remittance.id,
             file_id=self._file_id,
         )
@@ -157,6 +165,13 @@ class Decisions:
             return Outcome.UNSPECIFIED
         adjustments = adjustments_of(payment)
         return outcome_of(payment.status, payment.paid_cents, adjustments, self._contractual(claim))
+
+
+def _standing(decisions: Iterable[RemittanceClaim]) -> list[RemittanceClaim]:
+    """Leave out what was taken back and what takes it back, which need not use the same adjustment groups."""
+    entries = list(decisions)
+    gone = {entry.reverses_id for entry in entries}
+    return [entry for entry in entries if entry.id not in gone and entry.reverses_id is None]
 
 
 def _all_adjustments(row: RemittanceClaim) -> list[remittance_pb2.RemittanceAdjustment]:

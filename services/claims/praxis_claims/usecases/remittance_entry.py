@@ -21,6 +21,7 @@ from praxis_claims.usecases.remittance_decisions import Decisions
 from praxis_claims.usecases.remittance_matching import Match, find_claims
 
 SHOWN_FINDINGS = 200
+SEEN_BEFORE = "PAYMENT_SEEN_BEFORE"
 
 
 def enter(
@@ -43,6 +44,30 @@ def enter(
         record(session, events_pb2.RemittanceReceived, remittance)
         postings.start(session, remittance, payer, rows)
     return {row.patient_id for row in rows if row.patient_id}
+
+
+def enter_again(session: Session, upload: RemittanceFile, remittance: Remittance, received: Received) -> None:
+    """Match and decide what was kept back only because its number was seen before; it then waits for approval."""
+    for row in queries.rows_of(session, remittance.id):
+        session.delete(row)
+    session.flush()
+    matches = find_claims(session, received.claims)
+    payer = _payer(session, received.payment, matches)
+    remittance.payer_id = payer.id if payer else None
+    rows = Decisions(session, remittance, upload.file_id, quarantined=False).enter(received.claims, matches)
+    remittance.state = remittance_pb2.REMITTANCE_STATE_UNMATCHED
+    if payer is not None and postings.concern_us(rows):
+        remittance.state = remittance_pb2.REMITTANCE_STATE_AWAITING_APPROVAL
+    remittance.findings = [_lowered(finding) for finding in remittance.findings]
+
+
+def _lowered(finding: remittance_pb2.RemittanceFinding) -> remittance_pb2.RemittanceFinding:
+    """Return the finding about the payment number as one that stops nothing any more."""
+    kept = remittance_pb2.RemittanceFinding()
+    kept.CopyFrom(finding)
+    if kept.code == SEEN_BEFORE:
+        kept.level = remittance_pb2.REMITTANCE_FINDING_LEVEL_WARNING
+    return kept
 
 
 def _remittance(upload: RemittanceFile, position: int, received: Received, about: Sequence[Finding]) -> Remittance:
@@ -84,15 +109,16 @@ def _claim_errors(received: Received) -> list[Finding]:
 
 
 def _was_seen(session: Session, remittance: Remittance) -> bool:
-    """Whether the same payment came before with other content; it is kept back and never dropped."""
+    """Whether the number of the payment came before with other content; it is kept back and never dropped."""
     if not remittance.trace_number or queries.same_payment(session, remittance) is None:
         return False
     text = (
         f"Payment {remittance.trace_number} of {remittance.payer_name} was received before with other content. "
-        "Compare the two, because payers reuse numbers and also send corrections. To take this one instead, discard "
-        "the earlier one, which is possible as long as nothing of it was posted, and upload this file again."
+        "Compare the two, because payers reuse numbers and also send corrections. Post this one if it is a payment of "
+        "its own. To take it instead, discard the earlier one, which is possible as long as nothing of it was posted, "
+        "and upload this file again."
     )
-    seen = Finding(Level.FATAL, "PAYMENT_SEEN_BEFORE", 0, "TRN02", text)
+    seen = Finding(Level.FATAL, SEEN_BEFORE, 0, "TRN02", text)
     remittance.findings = [messages.finding(seen), *remittance.findings]
     return True
 

@@ -22,13 +22,18 @@ PROPOSED = remittance_pb2.REMITTANCE_CLAIM_STATE_PROPOSED
 
 def start(session: Session, remittance: Remittance, payer: Payer | None, rows: Sequence[RemittanceClaim]) -> None:
     """Propose a remittance, let it wait for approval, or leave it when nothing of it is ours."""
-    if payer is None or (rows and not any(row.claim_id for row in rows)):
+    if payer is None or not concern_us(rows):
         remittance.state = remittance_pb2.REMITTANCE_STATE_UNMATCHED
     elif payer.approve_remittances:
         remittance.state = remittance_pb2.REMITTANCE_STATE_AWAITING_APPROVAL
         record(session, events_pb2.RemittanceAwaitingApproval, remittance)
     else:
         propose(session, remittance, rows)
+
+
+def concern_us(rows: Sequence[RemittanceClaim]) -> bool:
+    """Whether one of the claims in a remittance is ours, if it names any."""
+    return not rows or any(row.claim_id for row in rows)
 
 
 def propose(session: Session, remittance: Remittance, rows: Sequence[RemittanceClaim]) -> None:

@@ -133,9 +133,10 @@ def _transaction(remittance: Remittance) -> remittance_pb2.RemittanceTransaction
 
 def approve(session: Session, request: remittance_service_pb2.PostRemittanceRequest) -> Remittance:
     """Have a remittance posted that waited for a person."""
+    queries.take_turn(session)
     remittance = fetch(session, Remittance, request.id, lock=True, etag=request.etag)
     if remittance.state == remittance_pb2.REMITTANCE_STATE_QUARANTINED:
-        raise DomainError(errors_pb2.ERROR_REASON_REMITTANCE_QUARANTINED)
+        _let_in(session, remittance)
     if remittance.state == remittance_pb2.REMITTANCE_STATE_UNMATCHED:
         identifier = remittance.payer_identifier or remittance.payer_name
         raise DomainError(errors_pb2.ERROR_REASON_REMITTANCE_UNMATCHED, identifier=identifier)
@@ -144,6 +145,16 @@ def approve(session: Session, request: remittance_service_pb2.PostRemittanceRequ
     rows = queries.rows_of(session, remittance.id)
     remittance_postings.propose(session, remittance, rows)
     return remittance
+
+
+def _let_in(session: Session, remittance: Remittance) -> None:
+    """Read a remittance anew as a payment of its own, where nothing but its number kept it back."""
+    upload = fetch(session, RemittanceFile, remittance.remittance_file_id)
+    content, _ = _read(files(session).get(str(upload.file_id)))
+    received = content.remittances[remittance.position - 1]
+    if received.totals.quarantined:
+        raise DomainError(errors_pb2.ERROR_REASON_REMITTANCE_QUARANTINED)
+    remittance_entry.enter_again(session, upload, remittance, received)
 
 
 def discard(session: Session, request: remittance_service_pb2.DiscardRemittanceRequest) -> Remittance:

@@ -69,9 +69,14 @@ def destination(claim: Claim) -> State:
     """Say where the findings of a claim lead; an overridden warning counts no more."""
     if claim.missing:
         return State.DRAFT
-    stopping = (claim_pb2.FINDING_SEVERITY_BLOCK, claim_pb2.FINDING_SEVERITY_WARN)
-    open_ones = [found for found in claim.findings if found.severity in stopping and not found.override_reason]
-    return State.SCRUB_FAILED if open_ones else State.READY
+    return State.SCRUB_FAILED if stopping(claim) else State.READY
+
+
+def stopping(claim: Claim) -> list[claim_pb2.ScrubFinding]:
+    """Return the findings that keep a claim from being sent, those first that nobody can override."""
+    severities = (claim_pb2.FINDING_SEVERITY_BLOCK, claim_pb2.FINDING_SEVERITY_WARN)
+    found = [each for each in claim.findings if each.severity in severities and not each.override_reason]
+    return sorted(found, key=lambda each: severities.index(each.severity))
 
 
 def withdraw(session: Session, claim: Claim, reason: str) -> None:

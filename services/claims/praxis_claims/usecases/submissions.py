@@ -25,7 +25,7 @@ from praxis_claims.connectors.connector import Connector
 from praxis_claims.edi.errors import EdiError
 from praxis_claims.rules.lifecycle import State
 from praxis_claims.store.models import Claim, ClaimAttempt, ControlNumber, LocationCopy, Payer, Submission
-from praxis_claims.usecases import timeline, x12
+from praxis_claims.usecases import scrubbing, timeline, x12
 from praxis_claims.usecases.x12 import Numbering
 
 MEDIA_TYPE = "application/edi-x12"
@@ -190,9 +190,18 @@ def _named(session: Session, claim_ids: Iterable[str]) -> list[Claim]:
     claims = [fetch(session, Claim, claim_id, lock=True) for claim_id in sorted(claim_ids)]
     for claim in claims:
         if claim.state != State.READY:
-            state = State(claim.state).name.lower()
-            raise DomainError(errors_pb2.ERROR_REASON_CLAIM_STATE, state=state, target="submitted")
+            raise _not_ready(claim)
     return claims
+
+
+def _not_ready(claim: Claim) -> DomainError:
+    """Say what keeps a claim from being sent: the first of its findings where it was checked, else its state."""
+    stopping = scrubbing.stopping(claim)
+    if claim.state == State.SCRUB_FAILED and stopping:
+        problem = f"{stopping[0].message} {stopping[0].fix_hint}"
+        return DomainError(errors_pb2.ERROR_REASON_CLAIM_HAS_FINDINGS, problem=problem)
+    state = State(claim.state).name.lower()
+    return DomainError(errors_pb2.ERROR_REASON_CLAIM_STATE, state=state, target="submitted")
 
 
 def _ready(session: Session, payer_id: str) -> list[Claim]:
