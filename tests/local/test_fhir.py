@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,18 @@ def test_files_bundles_and_rejects(tmp_path: Path) -> None:
     ]
     assert "not JSON" in refused[0]["problem"]
     assert "family name" in refused[1]["problem"]
+
+
+def test_a_bar_counts_the_patients_on_a_terminal_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.ndjson").write_text("\n".join([json.dumps(PATIENT)] * 12))
+    import_files([tmp_path / "a.ndjson"], None, tmp_path / "rejects.out")
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    import_files([tmp_path / "a.ndjson"], None, tmp_path / "rejects.out")
+    assert "12/12" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -227,9 +229,8 @@ def migrate(home: HomeOption = DEFAULT_HOME) -> None:
     """Bring every database of an installation to the newest schema, without starting the rest."""
     place = Home(home)
     place.open()
-    with Postgres(place.folder) as server:
-        topology = _offline(place, server.admin_url)
-        moved = migrate_databases(topology, server.admin_url, (*SERVICES, GATEWAY))
+    with _server(place) as admin_url:
+        moved = migrate_databases(_offline(place, admin_url), admin_url, (*SERVICES, GATEWAY))
     place.close()
     console.print(f"Migrated {', '.join(moved)}." if moved else "Everything was at this level.")
 
@@ -274,6 +275,16 @@ def _running(home: Path) -> dict[str, Any]:
     if state is None:
         raise StartFailed(f"Praxis does not run on {home}. Start it with {COMMAND} run.")
     return state
+
+
+@contextmanager
+def _server(place: Home) -> Iterator[str]:
+    """Yield the administrator's address of an installation that is stopped; its own server is started for a while."""
+    if given := os.environ.get("PRAXIS_DATABASE_URL"):
+        yield given
+        return
+    with Postgres(place.folder) as server:
+        yield server.admin_url
 
 
 def _offline(place: Home, admin_url: str) -> Topology:

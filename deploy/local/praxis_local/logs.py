@@ -115,14 +115,18 @@ def readable(record: dict[str, object]) -> str:
 def follow(paths: list[Path], *, keep_going: bool, lines: int) -> Iterator[tuple[str, str]]:
     """Yield (program, readable line) of the last `lines` of each file, then what is added."""
     files = [(path, path.open()) for path in paths]
-    for path, file in files:
-        for line in deque(file, maxlen=lines):
-            yield path.stem, readable(parse(line.rstrip(), path.stem))
-    while keep_going:
-        for place, (path, file) in enumerate(files):
-            for line in file:
+    try:
+        for path, file in files:
+            for line in deque(file, maxlen=lines):
                 yield path.stem, readable(parse(line.rstrip(), path.stem))
-            if path.exists() and not os.path.samestat(path.stat(), os.fstat(file.fileno())):
-                file.close()
-                files[place] = (path, path.open())
-        time.sleep(0.3)
+        while keep_going:
+            for place, (path, file) in enumerate(files):
+                for line in file:
+                    yield path.stem, readable(parse(line.rstrip(), path.stem))
+                if path.exists() and not os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                    file.close()
+                    files[place] = (path, path.open())
+            time.sleep(0.3)
+    finally:
+        for _, file in files:
+            file.close()
