@@ -10,15 +10,24 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import date
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from tests.support.api import Api
 from tests.support.system import STOP_SECONDS, System, started
 
+from praxis_local.api_client import ApiClient, ApiProblem
+from praxis_local.demo.directory import set_up_directory
+from praxis_local.demo.load import SEED
+from praxis_local.demo.practices import PRACTICES
+from praxis_local.demo.register import register_patients
+from praxis_local.postgres import Postgres
 from praxis_local.processes import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -54,7 +63,7 @@ def agrees(reply: dict[str, Any]) -> bool:
 
 
 def command(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line beside the installation."""
+    """Run the command line beside the installation, or on it when it is stopped."""
     whole = [sys.executable, "-m", "praxis_local", *arguments, "--home", str(system.home.folder)]
     return subprocess.run(whole, capture_output=True, text=True, check=False, timeout=120)
 
@@ -102,6 +111,24 @@ def test_the_doctor_finds_a_healthy_installation_and_names_what_is_not(demo: Sys
     assert b"password" not in bundle.read_bytes()
 
 
+def test_the_same_seed_gives_the_same_data(demo: System, folder: Path) -> None:
+    """Every write that is sent again is answered by what it made before, and another body would be refused."""
+    spec = next(each for each in PRACTICES if each.kind == "animal")
+    anchor = date.fromisoformat(json.loads(demo.home.demo_file.read_text())["anchor"])
+    key = next(each["api_key"] for each in told(folder)["practices"] if each["kind"] == "animal")
+    with closing(ApiClient(demo.url, key, series=f"demo-{spec.key}-{anchor}")) as api:
+
+        def filled(seed: int) -> list[str]:
+            random = Random(f"{seed}-{spec.key}")
+            return [each.id for each in register_patients(api, spec, practice, random, anchor)]
+
+        practice = set_up_directory(api, spec, anchor)
+        made = filled(SEED)
+        assert sorted(made) == sorted(each["id"] for each in api.every("/v1/patients", "patients"))
+        with pytest.raises(ApiProblem, match="IDEMPOTENCY_KEY_REUSED"):
+            filled(SEED + 1)
+
+
 def test_a_second_start_finds_everything_there(demo: System, folder: Path) -> None:
     """Ends the installation that the other tests of this file use, so it comes last."""
     before = told(folder)["practices"]
@@ -110,8 +137,13 @@ def test_a_second_start_finds_everything_there(demo: System, folder: Path) -> No
     os.kill(demo.state["pid"], signal.SIGINT)
     assert wait_until(lambda: demo.home.running() is None, STOP_SECONDS)
     (folder / "ready.json").unlink()
+    with Postgres(demo.home.folder) as server, psycopg.connect(server.admin_url, autocommit=True) as admin:
+        admin.execute("COMMENT ON DATABASE claims IS NULL")
+    assert "Migrated claims." in command(demo, "migrate").stdout
     with started(folder, demo=True, clearing=False) as again:
-        assert "there since the first start" in (folder / "launcher.log").read_text()
+        said = (folder / "launcher.log").read_text()
+        assert "there since the first start" in said
+        assert "already at this level" in said
         assert told(folder)["practices"] == before
         with closing(Api(again.url, before[0]["api_key"])) as api:
             assert len(list(api.every("/v1/patients", "patients"))) == known

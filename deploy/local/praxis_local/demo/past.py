@@ -86,9 +86,11 @@ def collect(api: ApiClient, practice: Practice) -> None:
     issued = 0
     for account in islice(api.every("/v1/accounts", "accounts"), 60):
         balance = api.get(f"/v1/accounts/{account['id']}/balance")
-        if Decimal(balance["balance"]["amount"]) > 0 and issued < STATEMENTS:
+        if Decimal(balance["balance"]["amount"]) > 0:
             api.post("/v1/statements", {"account_id": account["id"]}, name=f"statement-{account['id']}")
             issued += 1
+        if issued == STATEMENTS:
+            break
 
 
 def _submit_claims(api: ApiClient) -> None:
