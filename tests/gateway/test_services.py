@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import httpx
 import pytest
 from gateway_support import PASSWORD, client_of, new_email, ok, refused
 from google.rpc import code_pb2
+from support.front_door import SERVICES, FrontDoor
 
 from praxis_chassis.testing import ServiceUnderTest
 from praxis_gateway.composition import Gateway, compose
@@ -100,17 +102,47 @@ def test_refusals_come_in_the_callers_language(owner: Callable[[], httpx.Client]
     assert english["detail"] != spanish["detail"]
 
 
-def test_the_clock_moves_in_every_service(owner: Callable[[], httpx.Client]) -> None:
-    client = owner()
-    before = ok(client.post("/v1/parties", json=person()))["create_time"]
-    headers = {"Idempotency-Key": "a-month"}
-    clock = ok(client.post("/v1/test/clock:advance", json={"seconds": 30 * 86_400}, headers=headers))
+def test_the_clock_moves_in_every_service(front_door: FrontDoor, anonymous: httpx.Client) -> None:
+    _, owner = front_door.newcomer()
+    before = told_days(owner.client, "before")
+    month, headers = {"seconds": 30 * 86_400}, {"Idempotency-Key": "a-month"}
+    # A gateway of the same practice to which no service answers: what one of them was not told, none counts as told.
+    stopped = {**headers, "Authorization": owner.client.headers["Authorization"]}
+    refused(anonymous.post("/v1/test/clock:advance", json=month, headers=stopped), 503, "UNAVAILABLE")
+    assert not ok(owner.client.get("/v1/test/clock")).get("offset_seconds")
+    assert days_since(before, told_days(owner.client, "meanwhile")) <= {0, 1}
+    clock = ok(owner.client.post("/v1/test/clock:advance", json=month, headers=headers))
     assert clock["offset_seconds"] == 30 * 86_400
-    assert ok(client.post("/v1/test/clock:advance", json={"seconds": 30 * 86_400}, headers=headers)) == clock
-    assert ok(client.get("/v1/test/clock"))["offset_seconds"] == 30 * 86_400
-    after = ok(client.post("/v1/parties", json=person("Roe")))["create_time"]
-    assert after[:10] > before[:10]
-    ok(client.get("/v1/sessions/current"))
+    assert ok(owner.client.post("/v1/test/clock:advance", json=month, headers=headers)) == clock
+    assert ok(owner.client.get("/v1/test/clock"))["offset_seconds"] == 30 * 86_400
+    after = told_days(owner.client, "after")
+    assert after.keys() >= {*SERVICES, "identity"}
+    assert days_since(before, after) <= {30, 31}
+    ok(owner.client.get("/v1/sessions/current"))
+    owner.close()
+
+
+def days_since(before: dict[str, date], after: dict[str, date]) -> set[int]:
+    """Return how many days each service went on; one more than asked when the test runs across midnight."""
+    return {(after[name] - before[name]).days for name in after}
+
+
+def told_days(client: httpx.Client, name: str) -> dict[str, date]:
+    """Return the day on which each service says that something happened just now."""
+    tax = {"name": name, "jurisdiction": "KS", "tax_class": "standard", "sector": "animal", "percent": "5"}
+    made: dict[str, tuple[str, dict[str, Any]]] = {
+        "patients": ("parties", person()),
+        "scheduling": ("reminderPlans", {"name": name, "channels": ["email"], "communications": [{"kind": "booked"}]}),
+        "billing": ("taxRates", {**tax, "start_date": "2026-01-01"}),
+        "claims": (
+            "payers",
+            {"name": name, "kind": "commercial", "electronic_id": name.upper(), "filing_limit_days": 90},
+        ),
+        "identity": ("roles", {"name": name, "title": name, "permissions": ["patients.patients.read"]}),
+    }
+    told = {key: ok(client.post(f"/v1/{path}", json=body))["create_time"] for key, (path, body) in made.items()}
+    told["reporting"] = ok(client.get("/v1/reports/patientAging"))["aging_date"]
+    return {key: date.fromisoformat(text[:10]) for key, text in told.items()}
 
 
 @pytest.mark.parametrize(("name", "reasons"), [("patients", []), ("billing", [NOT_BILLING])])

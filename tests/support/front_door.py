@@ -6,19 +6,22 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 import httpx
+from sqlalchemy.orm import Session
 from support.api import Api
 from support.platform import Platform
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from praxis_chassis import app as chassis_app
 from praxis_chassis import boundary
-from praxis_chassis.context import Actor, Context
+from praxis_chassis.boundary import Method
+from praxis_chassis.context import Actor, Context, system_context
+from praxis_chassis.service import Runtime
 from praxis_chassis.testing import ServiceUnderTest
 from praxis_chassis.types import new_id
 from praxis_gateway.composition import Gateway, compose
@@ -26,6 +29,8 @@ from praxis_gateway.identity.usecases import tenants
 from praxis_gateway.settings import Settings
 
 SERVICES = ("patients", "scheduling", "billing", "claims", "reporting")
+# All that keep rows of practices: identity lives in the gateway's own process, on a database of its own.
+KEEPERS = (*SERVICES, "identity")
 PASSWORD = "umbrella-lamp-42-tree"  # a test fixture, not a secret
 UNLIMITED = 10_000_000
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -102,6 +107,21 @@ class FrontDoor:
     gateway: Gateway
     services: Mapping[str, ServiceUnderTest]
     url: str
+
+    @property
+    def runtimes(self) -> dict[str, Runtime]:
+        """Return what each of those that keep rows runs on."""
+        return {**{name: under.runtime for name, under in self.services.items()}, "identity": self.gateway.runtime}
+
+    def methods(self) -> Iterator[tuple[str, Method]]:
+        """Yield every RPC of everybody."""
+        for name, runtime in self.runtimes.items():
+            yield from ((name, method) for method in boundary.Boundary(runtime).methods.values())
+
+    def session(self, name: str, tenant_id: UUID) -> AbstractContextManager[Session]:
+        """Open a transaction of a practice as the role that its calls have."""
+        runtime = self.runtimes[name]
+        return runtime.database.transaction(system_context(runtime, tenant_id, "test"))
 
     def setup_token(self) -> str:
         """Return a token that creates one practice."""
