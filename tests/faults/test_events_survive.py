@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import delete, insert, text
 from tests.faults.desk import Desk
 from tests.faults.many import Many
 from tests.faults.oracle import Findings
@@ -114,7 +118,25 @@ def test_the_oracle_finds_what_is_wrong(world: World) -> None:
     run = set_up(world, 0, SEED + 2)
     assert wait_until(lambda: not run.oracle.find().unpublished, 30)
     assert run.oracle.find() == Findings()
+    patient = run.patients[0][0]
+    with silent(world, "relay"):
+        run.rename(patient)
+        found = run.oracle.find()
+        # The patient's event and that of the person who is the patient; neither has a number yet.
+        assert (found.unpublished, found.gaps, len(found.lost)) == (2, 1, 2)
+    assert wait_until(lambda: run.oracle.find() == Findings(), 60), run.logs()
+    _, renamed = [row for row in run.oracle.events("patients") if row.aggregate_id == UUID(patient)]
+    with seeded(world, "reporting", "inbox", "received_at", "received_at - interval '1 hour'", "event_id", renamed.id):
+        assert run.oracle.find() == Findings(disordered=1)
+    with seeded(world, "patients", "events", "version", "version + 1", "id", renamed.id):
+        assert run.oracle.find() == Findings(gaps=1)
+    with seeded(world, "patients", "events", "tenant_sequence", "tenant_sequence + 1000", "id", renamed.id):
+        assert run.oracle.find() == Findings(gaps=1)
     with run.oracle.session("reporting") as session:
+        session.execute(insert(tables.dead_letters).values(_dead(run.tenant, renamed)))
+    assert run.oracle.find() == Findings(dead=1)
+    with run.oracle.session("reporting") as session:
+        session.execute(delete(tables.dead_letters).where(tables.dead_letters.c.tenant_id == run.tenant))
         lost, *_ = [row for row in run.oracle.expected("reporting") if row.aggregate == "patient"]
         session.execute(text("DELETE FROM inbox WHERE event_id = :id"), {"id": lost.id})
         session.execute(text("UPDATE patient_names SET display_name = 'Nobody'"))
@@ -123,6 +145,32 @@ def test_the_oracle_finds_what_is_wrong(world: World) -> None:
     assert found.lost == {lost.id}
     assert len(found.unknown) == 1
     assert found.differing == ["reporting's copies of patients"]
+
+
+@contextmanager
+def silent(world: World, name: str) -> Iterator[None]:
+    """Hold a process as long as somebody looks."""
+    for pid in world.family(name):
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in world.family(name):
+            os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def seeded(
+    world: World, database: str, table: str, column: str, value: str, key: str, identifier: UUID
+) -> Iterator[None]:
+    """Make one value of one row wrong as long as somebody looks."""
+    chosen = f"WHERE {key} = %s RETURNING {column}"
+    ((before,),) = world.rows(database, f"SELECT {column} FROM {table} WHERE {key} = %s", [identifier])
+    world.rows(database, f"UPDATE {table} SET {column} = {value} {chosen}", [identifier])
+    try:
+        yield
+    finally:
+        world.rows(database, f"UPDATE {table} SET {column} = %s {chosen}", [before, identifier])
 
 
 def test_the_search_finds_a_word_that_is_told(world: World) -> None:
@@ -136,6 +184,14 @@ def test_the_search_finds_a_word_that_is_told(world: World) -> None:
 
 def _foreign(tenant: UUID) -> dict[str, object]:
     return {"tenant_id": tenant, "event_id": new_id(), "type": "praxis.nobody.v1.Happened", "received_at": clock.wall()}
+
+
+def _dead(tenant: UUID, event: Any) -> dict[str, object]:
+    return {
+        "tenant_id": tenant, "event_id": event.id, "type": event.type, "source": "patients", "headers": b"{}",
+        "aggregate": event.aggregate, "aggregate_id": event.aggregate_id, "epoch": 1, "version": event.version,
+        "payload": b"", "parked": False, "attempts": 1, "failure": "seeded", "received_at": clock.wall(),
+    }  # fmt: skip
 
 
 def test_reporting_rebuilt_from_nothing_equals(world: World) -> None:
