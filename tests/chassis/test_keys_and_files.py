@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import stat
 from pathlib import Path
 from uuid import UUID
@@ -51,6 +53,22 @@ def test_a_blind_index_is_equal_for_equal_values_of_one_tenant_only(ring: KeyRin
     assert ring.index(tenant, "ssn", "1") == ring.index(tenant, "ssn", "1")
     assert ring.index(tenant, "ssn", "1") != ring.index(tenant, "ssn", "2")
     assert ring.index(tenant, "ssn", "1") != ring.index(new_id(), "ssn", "1")
+
+
+def test_a_new_key_seals_what_is_new_and_leaves_what_is_old_readable_and_findable(
+    ring: KeyRing, tmp_path: Path
+) -> None:
+    tenant, keys = new_id(), json.loads((tmp_path / "keys.json").read_text())
+    old, found_by = ring.seal(tenant, "patients.ssn", b"123456789"), ring.index(tenant, "ssn", "1")
+    keys["keys"]["2"] = base64.b64encode(bytes(range(32))).decode()
+    (tmp_path / "keys.json").write_text(json.dumps({**keys, "current": 2}))
+    rotated = KeyRing(FileKeys(tmp_path / "keys.json"))
+    new = rotated.seal(tenant, "patients.ssn", b"123456789")
+    assert [int.from_bytes(sealed[:2], "big") for sealed in (old, new)] == [1, 2]
+    assert [rotated.open(tenant, "patients.ssn", sealed) for sealed in (old, new)] == [b"123456789"] * 2
+    assert rotated.index(tenant, "ssn", "1") == found_by
+    with pytest.raises(KeyError):
+        ring.open(tenant, "patients.ssn", new)
 
 
 def test_files_are_named_by_content_sealed_on_disk_and_closed_to_other_tenants(ring: KeyRing, tmp_path: Path) -> None:
