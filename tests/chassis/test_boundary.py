@@ -254,8 +254,19 @@ def test_what_cannot_be_reckoned_is_a_refusal_and_a_fault_of_ours_is_none() -> N
 
 def test_who_waited_for_an_event_is_still_tried_again_after_a_collision() -> None:
     named = appointment_service_pb2.GetAppointmentRequest(id=str(new_id()))
-    patience = Patience(scheduling_errors.ErrorReason, named, "command")
+    patience = Patience(scheduling_errors.ErrorReason, named, "command", 5.0)
     for _ in range(2 * TRIES):
         assert patience.worth_repeating(DomainError(scheduling_errors.ERROR_REASON_AUTHORIZATION_UNKNOWN))
     deadlock = OperationalError("", {}, DeadlockDetected())
     assert [patience.worth_repeating(deadlock) for _ in range(TRIES)] == [*[True] * (TRIES - 1), False]
+
+
+@pytest.mark.parametrize(("remaining", "waits"), [(0.4, False), (30.0, True)])
+def test_who_waits_for_an_event_answers_before_the_caller_gives_up(remaining: float, waits: bool) -> None:
+    named = appointment_service_pb2.GetAppointmentRequest(id=str(new_id()))
+    patience = Patience(scheduling_errors.ErrorReason, named, "query", remaining)
+    pending = DomainError(scheduling_errors.ERROR_REASON_AUTHORIZATION_UNKNOWN)
+    until = time.monotonic() + 0.9 * 0.4
+    while time.monotonic() < until and patience.worth_repeating(pending):
+        pass
+    assert patience.worth_repeating(pending) is waits

@@ -35,7 +35,7 @@ from praxis_chassis.tokens import Claims, TokenInvalid
 from praxis_chassis.types import made_seconds_ago, new_id
 
 TRIES = 3
-PENDING_SECONDS = 2.0
+PENDING_SECONDS, WAITING_SHARE = 2.0, 0.75
 NEW_SECONDS = 60.0
 STEP_UP_SECONDS = 300
 # With less time left, work would only be begun to be thrown away.
@@ -215,7 +215,7 @@ class Boundary:
         require_etag(method.policy, request)
         self._check_compartment(method, request, context)
         fetched = method.first(request, context) if method.first else None
-        patience = Patience(self.runtime.service.errors, request, method.kind)
+        patience = Patience(self.runtime.service.errors, request, method.kind, context.remaining_seconds())
         while True:
             try:
                 return self._transaction(method, request, context, fetched)
@@ -321,10 +321,11 @@ def patients_in(path: str, request: Message, reply: Message) -> set[UUID]:
 class Patience:
     """Decides whether a command that failed is worth another try, and waits before it."""
 
-    def __init__(self, errors: Any, request: Message, kind: str) -> None:
+    def __init__(self, errors: Any, request: Message, kind: str, remaining: float) -> None:
         self.errors, self.request = errors, request
         self.tries = TRIES if kind == "command" else 1
-        self.until = time.monotonic() + PENDING_SECONDS
+        # Who waits for as long as the caller does answers nobody; the refusal itself needs its part of the time.
+        self.until = time.monotonic() + min(PENDING_SECONDS, WAITING_SHARE * remaining)
         self.collisions = 0
 
     def worth_repeating(self, failure: Exception) -> bool:
