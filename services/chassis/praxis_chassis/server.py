@@ -16,10 +16,9 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from praxis.type.v1 import errors_pb2 as common
 from praxis_chassis import migrations, tls
 from praxis_chassis.boundary import Boundary, Method
-from praxis_chassis.errors import CallFailed, common_error, status_of
+from praxis_chassis.errors import CallFailed
 from praxis_chassis.service import Runtime
 
 STATUS_KEY = "grpc-status-details-bin"
@@ -88,36 +87,6 @@ def _refuse(context: grpc.ServicerContext, status: status_pb2.Status) -> None:
     context.abort(CODES.get(status.code, grpc.StatusCode.UNKNOWN), code_pb2.Code.Name(status.code))
 
 
-class _Admission(grpc.ServerInterceptor):  # type: ignore[type-arg] # generic in the stubs only
-    """Refuses calls beyond a limit at once, so that those accepted are answered in time."""
-
-    def __init__(self, runtime: Runtime, limit: int) -> None:
-        self.limit, self.running, self.lock = limit, 0, threading.Lock()
-        refusal = common_error(common.COMMON_ERROR_REASON_OVERLOADED)
-        self.status = status_of(refusal, None, f"{runtime.service.name}.praxis", runtime.catalog, "en")
-
-    def intercept_service(self, continuation: Any, details: Any) -> Any:
-        """Wrap unary handlers with the count."""
-        handler = continuation(details)
-        if handler is None or handler.unary_unary is None or details.method.startswith("/grpc.health"):
-            return handler
-
-        def counted(request: Any, context: grpc.ServicerContext) -> Any:
-            with self.lock:
-                full = self.running >= self.limit
-                self.running += not full
-            if full:
-                _refuse(context, self.status)
-                return None
-            try:
-                return handler.unary_unary(request, context)
-            finally:
-                with self.lock:
-                    self.running -= 1
-
-        return grpc.unary_unary_rpc_method_handler(counted, handler.request_deserializer, handler.response_serializer)
-
-
 class _Health(health.HealthServicer):
     """Tells callers whether this process takes calls.
 
@@ -140,9 +109,9 @@ class Server:
         self.grpc = grpc.server(
             ThreadPoolExecutor(threads, thread_name_prefix="rpc"),
             handlers=[_Handlers(self.boundary)],
-            interceptors=[_Admission(runtime, 4 * threads)],
             options=OPTIONS,
-            maximum_concurrent_rpcs=4 * threads + 4,
+            # Calls beyond this are refused at once, so that those accepted are answered in time.
+            maximum_concurrent_rpcs=4 * threads,
         )
         self.health = _Health()
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
