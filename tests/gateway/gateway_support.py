@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 
 from praxis_gateway.composition import Gateway
 
+GAP = re.compile(r"(?<!\w)\?")  # what stands in a text for a fact that was not given; other ones end a question
 PASSWORD = "umbrella-lamp-42-tree"  # a test fixture, not a secret
 
 
@@ -58,6 +60,10 @@ def refused(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert document["code"] == code, document
     assert document["status"] == status
     assert document["detail"].endswith((".", "?"))
+    assert document["detail"].rstrip(".") not in {code, document["title"]}, (
+        "the name of a reason says nobody what to do"
+    )
+    assert not GAP.search(document["detail"]), "a fact is missing in the text"
     assert document["request_id"] == response.headers["x-request-id"]
     return document
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
 import pytest
 from gateway_support import Practice, client_of, ok, refused
+from google.rpc import code_pb2, status_pb2
 
+from praxis_chassis.database import Database
 from praxis_gateway import contracts, endpoint
 from praxis_gateway.composition import Gateway
 from praxis_gateway.limits import Limiter
+from praxis_gateway.problems import from_status
 from praxis_gateway.transcoding import rule_of
 
 CONTRACTS = contracts.load()
@@ -32,6 +36,14 @@ def test_nothing_opens_without_a_login(operation: contracts.Operation, anonymous
         return
     refused(answer, 401, "UNAUTHENTICATED")
     assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("code", ["CANCELLED", "UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED",
+                                  "INTERNAL", "UNAVAILABLE", "DATA_LOSS"])  # fmt: skip
+def test_what_the_network_answers_in_place_of_a_service_is_told_with_what_to_do(code: str) -> None:
+    problem = from_status(status_pb2.Status(code=code_pb2.Code.Value(code)))
+    assert problem.status >= 500
+    assert re.search(r"[.;] (try|Try|Tell) ", problem.detail), problem.detail
 
 
 def test_public_routes_are_the_known_ones() -> None:
@@ -190,9 +202,16 @@ def test_every_answer_carries_the_security_headers(anonymous: httpx.Client) -> N
         assert headers["x-request-id"]
 
 
-def test_readiness_needs_the_database(anonymous: httpx.Client) -> None:
+def test_readiness_needs_the_database(
+    anonymous: httpx.Client, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [anonymous.get(path).status_code for path in ("/livez", "/readyz")] == [200, 200]
+    away = Database("postgresql://nobody@127.0.0.1:9/identity", size=1)
+    monkeypatch.setattr(gateway.runtime, "database", away)
     assert anonymous.get("/livez").status_code == 200
-    assert anonymous.get("/readyz").status_code == 200
+    answer = anonymous.get("/readyz")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    away.close()
 
 
 def test_the_reference_page_asks_no_other_host(anonymous: httpx.Client) -> None:
