@@ -43,7 +43,7 @@ _SENTENCES = {
     "UNAVAILABLE": "A part of the system does not answer. Nothing was changed; try again in a moment.",
     "DEADLINE_EXCEEDED": "This took too long and was undone. Try again, or ask for less at once.",
     "OVERLOADED": "The system has more requests than it can answer in time. Try again in a few seconds.",
-    "UNIMPLEMENTED": "A part of the system does not know this call yet, as within an upgrade. Try again in a few minutes.",
+    "UNIMPLEMENTED": "A part of the system does not know this call yet. Try again in a few minutes.",
     "INTERNAL": "Something went wrong that you cannot mend. Tell support the request id.",
 }
 
