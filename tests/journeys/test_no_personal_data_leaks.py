@@ -11,6 +11,7 @@ from secrets import randbelow
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from tests.journeys import claims
 from tests.journeys.clinic import Clinic, Json, animal, answers_for, coined, digits, microchip, open_clinic
@@ -19,6 +20,12 @@ from tests.support.canary import dead_letters, hits, texts_of
 from tests.support.collector import Collector
 from tests.support.system import System
 
+from praxis_local.provision import database_url
+
+NEXT_NUMBER = b"""
+    INSERT INTO numbers (tenant_id, name, last) VALUES (%s, 'chart_number', %s)
+    ON CONFLICT (tenant_id, name) DO UPDATE SET last = excluded.last
+"""
 PROBLEMS = {400, 401, 404, 405, 409, 412, 413, 415, 422}
 
 
@@ -31,6 +38,7 @@ class Canary:
         self.birth_date = f"19{randbelow(9) + 10}-0{randbelow(9) + 1}-{randbelow(17) + 11}"  # nobody else is so old
         self.ssn, self.member = f"9{digits(2)}-{digits(2)}-{digits(4)}", f"COINS-{coined('member')}"
         self.chart, self.chip, self.note = coined("MRN"), microchip(), coined("whispered")
+        self.number = f"7{digits(10)}"  # of the chart here; the usual ones are too short to be nobody else's
 
     @property
     def words(self) -> list[str]:
@@ -83,7 +91,10 @@ def test_nothing_personal_is_told_and_what_is_told_is_found(clinic: Clinic, coll
 def accepted(clinic: Clinic, canary: Canary) -> Json:
     """Let the canary into every service: person, payer's member, animal, owner, booking with notes, a search."""
     owner = clinic.party(canary.given, canary.family)
+    with psycopg.connect(database_url(clinic.system.state["admin_url"], "patients")) as connection:
+        connection.execute(NEXT_NUMBER, [clinic.tenant_id, int(canary.number) - 1])
     patient: Json = clinic.register(canary.profile, [answers_for(owner, "guarantor")])["patient"]
+    assert patient["chart_number"] == canary.number
     clinic.register(animal(canary.family, canary.chip), [answers_for(owner, "owner")])
     clinic.cover(patient["id"], 1, canary.member)
     desk = clinic.first_desk
@@ -91,7 +102,15 @@ def accepted(clinic: Clinic, canary: Canary) -> Json:
     booked = clinic.book(clinic.appointment(patient["id"], desk, clinic.moment(desk, 11), **more))
     reason = {"by": "practice", "reason": f"{canary.family} {canary.note}"}
     clinic.front_desk.post(f"/v1/appointments/{booked['id']}:cancel", reason, name="cancel")
-    for query in (canary.family, canary.phone, canary.birth_date, canary.chip, canary.chart, canary.email):
+    for query in (
+        canary.family,
+        canary.phone,
+        canary.birth_date,
+        canary.chip,
+        canary.chart,
+        canary.number,
+        canary.email,
+    ):
         clinic.front_desk.get("/v1/patients", query=query)
     return patient
 
@@ -172,6 +191,6 @@ def the_search_finds_what_is_there(clinic: Clinic, searched: dict[str, set[bytes
 def test_the_words_are_all_searched() -> None:
     canary = Canary()
     words: Sequence[str] = canary.words
-    for value in (canary.profile, canary.member, canary.chip, canary.note):
+    for value in (canary.profile, canary.member, canary.chip, canary.number, canary.note):
         assert any(word in str(value) for word in words)
     assert len(set(words)) == len(words)
