@@ -21,6 +21,7 @@ from praxis_local.topology import CHECKOUT, GATEWAY, SERVICES, Ports, Topology
 TOOLS = Path(sys.executable).parent
 DESCRIPTORS = CHECKOUT / "protos" / "build" / "generated" / "praxis" / "descriptors.binpb"
 RELEASED = CHECKOUT / "protos" / "released.binpb"
+CHANGES = CHECKOUT / "CHANGELOG.md"
 GOLDEN = CHECKOUT / "tests" / "contracts" / "openapi.json"
 PACKAGES = ("praxis_chassis", *(f"praxis_{name}" for name in SERVICES), "praxis_gateway", "praxis_local")
 Check = Callable[[], list[str]]
@@ -82,8 +83,8 @@ def breaking() -> list[str]:
 
 def released_once() -> bool:
     """Tell whether the change log names a release."""
-    changes = (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
-    return any(line.startswith("## [") and not line.startswith("## [Unreleased]") for line in changes.splitlines())
+    lines = CHANGES.read_text(encoding="utf-8").splitlines()
+    return any(line.startswith("## [") and not line.startswith("## [Unreleased]") for line in lines)
 
 
 def openapi() -> list[str]:

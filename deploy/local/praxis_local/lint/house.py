@@ -16,6 +16,9 @@ CLOCKS = {
     "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today",
     "time.time", "time.time_ns", "time.localtime", "time.gmtime", "email.utils.localtime", "uuid.uuid1",
 }  # fmt: skip
+CLOCK_NAMES = {each.rpartition(".")[2] for each in CLOCKS}
+# Given to somebody who calls them with a time, these only say it in parts.
+CONVERTERS = {"time.localtime", "time.gmtime"}
 # Business time comes from the chassis alone; these files make it, measure the machine, or run beside the business.
 CLOCK_OWNERS = (
     "services/chassis/praxis_chassis/machine.py",
@@ -66,11 +69,22 @@ def clocks() -> Iterator[str]:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         names = _imported(tree)
+        called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call):
-                first, dot, rest = ast.unparse(node.func).partition(".")
-                if names.get(first, first) + dot + rest in CLOCKS:
-                    yield f"{_name(path)}:{node.lineno}: {first}{dot}{rest}(); take the time from praxis_chassis.clock"
+            full = _full_name(node, names)
+            # Also where it is not called: somebody else calls what is given as a default or a clock.
+            if full in CLOCKS and (node in called or full not in CONVERTERS):
+                yield f"{_name(path)}:{node.lineno}: {ast.unparse(node)}; take the time from praxis_chassis.clock"
+
+
+def _full_name(node: ast.AST, names: dict[str, str]) -> str:
+    """Return what a name that may be a clock stands for."""
+    if isinstance(node, ast.Name):
+        return names.get(node.id, "")
+    if isinstance(node, ast.Attribute) and node.attr in CLOCK_NAMES:
+        first, dot, rest = ast.unparse(node).partition(".")
+        return names.get(first, first) + dot + rest
+    return ""
 
 
 def _imported(tree: ast.AST) -> dict[str, str]:
