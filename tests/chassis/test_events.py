@@ -9,16 +9,19 @@ from typing import Any
 from uuid import UUID
 
 import nats
+import nats.errors
 import pytest
 from nats.aio.client import ServerVersion
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
+from nats.js.api import RawStreamMsg
 from sqlalchemy import func, select
 
 from praxis.patients.v1 import events_pb2, patient_pb2, patient_service_pb2
 from praxis_chassis import inbox, subjects, tables
 from praxis_chassis.events import Envelope
 from praxis_chassis.inbox import Verdict
-from praxis_chassis.messaging import Relay, stream_name, warn_of_old
+from praxis_chassis.messaging import BATCH, Consumer, Relay, stream_name, warn_of_old
 from praxis_chassis.testing import ServiceUnderTest, TenantUnderTest
 from praxis_chassis.types import new_id
 
@@ -124,6 +127,81 @@ def test_poison_is_set_aside_its_followers_parked_and_all_replayed(
     assert tenant.dead_letters() == 0
 
 
+def test_a_published_event_says_what_it_is_in_headers_of_cloud_events(
+    patients: ServiceUnderTest, platform: Any
+) -> None:
+    owner = patients.tenant()
+    patient_id = register(owner, "Canarius")
+    owner.wait_published()
+    told = {each.headers["ce-type"]: each for each in asyncio.run(messages(platform.nats_url, str(owner.id)))}
+    message = told["praxis.patients.v1.PatientRegistered"]
+    head = message.headers
+    with owner.session() as session:
+        row = session.execute(select(tables.events).where(tables.events.c.aggregate_id == UUID(patient_id))).one()
+    assert message.subject == "praxis.patients.patient.registered.v1"
+    assert {name: value for name, value in head.items() if name != "traceparent"} == {
+        "Nats-Msg-Id": str(row.id), "ce-specversion": "1.0", "ce-id": str(row.id), "ce-type": row.type,
+        "ce-source": "praxis/patients", "ce-subject": patient_id, "ce-time": row.occurred_at.isoformat(),
+        "ce-datacontenttype": "application/protobuf", "ce-praxistenant": str(owner.id), "ce-praxisaggregate": "patient",
+        "ce-praxisepoch": "1", "ce-praxisversion": "1", "ce-praxissequence": str(row.tenant_sequence),
+        "ce-praxisactor": row.actor, "ce-praxisorigin": row.origin, "ce-praxiscorrelation": row.correlation_id,
+        "ce-praxiscausation": row.causation_id,
+    }  # fmt: skip
+    assert "Canarius" not in str(head)
+    assert b"Canarius" in (message.data or b"")
+
+
+class Offered:
+    """A subscription that gives what it has, or says that nothing came."""
+
+    def __init__(self, *answers: list[Any] | Exception) -> None:
+        self.answers, self.asked = list(answers), list[int]()
+
+    async def fetch(self, batch: int, timeout: float) -> list[Any]:  # noqa: ASYNC109 - the name is the library's
+        self.asked.append(batch)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def came(pending: int, delivered: int = 1) -> list[Any]:
+    """Return one message that tells how many lie behind it, and how often it was delivered."""
+    reply = f"$JS.ACK.PRAXIS_PATIENTS.scheduling.{delivered}.1.1.1700000000000000000.{pending}"
+    return [Msg(_client=None, subject="praxis.patients.nobody", reply=reply)]  # type: ignore[arg-type]
+
+
+BEHIND = [object(), object()]
+LATE, AWAY = nats.errors.TimeoutError(), nats.errors.ConnectionClosedError()
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked", "got"),
+    [
+        ([LATE], [1], 0),
+        ([came(0)], [1], 1),
+        ([came(2), BEHIND], [1, 2], 3),
+        ([came(5_000), BEHIND], [1, BATCH - 1], 3),
+        ([came(0, delivered=2), BEHIND], [1, BATCH - 1], 3),
+        ([came(2), LATE], [1, 2], 1),
+        ([came(2), AWAY], [1, 2], 1),
+    ],
+)
+def test_a_consumer_takes_along_what_lies_behind_and_loses_nothing_that_came(
+    scheduling: ServiceUnderTest, answers: list[Any], asked: list[int], got: int
+) -> None:
+    offered = Offered(*answers)
+    consumer = Consumer(scheduling.runtime, None, "patients", lambda _: None)  # type: ignore[arg-type]
+    assert len(asyncio.run(consumer._fetch(offered))) == got  # type: ignore[arg-type]
+    assert offered.asked == asked
+
+
+def test_a_consumer_tells_that_nothing_can_be_fetched(scheduling: ServiceUnderTest) -> None:
+    consumer = Consumer(scheduling.runtime, None, "patients", lambda _: None)  # type: ignore[arg-type]
+    with pytest.raises(nats.errors.ConnectionClosedError):
+        asyncio.run(consumer._fetch(Offered(AWAY)))  # type: ignore[arg-type]
+
+
 def test_a_wiped_stream_is_filled_again_from_the_owner(patients: ServiceUnderTest, platform: Any) -> None:
     owner = patients.tenant()
     register(owner, "Before")
@@ -137,22 +215,20 @@ def test_a_wiped_stream_is_filled_again_from_the_owner(patients: ServiceUnderTes
     asyncio.run(wipe())
     register(owner, "After")
     owner.wait_published(30)
-    bodies = asyncio.run(messages(platform.nats_url, str(owner.id)))
-    assert sum(b"Before" in body for body in bodies) >= 1
-    assert sum(b"After" in body for body in bodies) >= 1
+    found = asyncio.run(bodies(platform.nats_url, str(owner.id)))
+    assert sum(b"Before" in body for body in found) >= 1
+    assert sum(b"After" in body for body in found) >= 1
 
 
 def test_an_erased_person_is_gone_from_log_and_stream(patients: ServiceUnderTest, platform: Any) -> None:
     owner = patients.tenant()
     patient_id = register(owner, "Canarius")
     owner.wait_published()
-    assert any(b"Canarius" in body for body in asyncio.run(messages(platform.nats_url, str(owner.id))))
+    assert any(b"Canarius" in body for body in asyncio.run(bodies(platform.nats_url, str(owner.id))))
     patient = owner.call("GetPatient", patient_service_pb2.GetPatientRequest(id=patient_id))
     request = patient_service_pb2.ErasePatientRequest(id=patient_id, reason="asked for it", etag=patient.etag)
     owner.call("ErasePatient", request)
-    assert soon(
-        lambda: not any(b"Canarius" in body for body in asyncio.run(messages(platform.nats_url, str(owner.id))))
-    )
+    assert soon(lambda: not any(b"Canarius" in body for body in asyncio.run(bodies(platform.nats_url, str(owner.id)))))
     assert not any(b"Canarius" in event.SerializeToString() for event in owner.events())
 
 
@@ -200,8 +276,13 @@ def test_a_message_that_could_not_be_deleted_is_not_taken_for_gone(patients: Ser
     asyncio.run(act())
 
 
-async def messages(url: str, tenant: str) -> list[bytes]:
+async def bodies(url: str, tenant: str) -> list[bytes]:
     """Return the bodies of a tenant's messages on the stream of patients."""
+    return [message.data or b"" for message in await messages(url, tenant)]
+
+
+async def messages(url: str, tenant: str) -> list[RawStreamMsg]:
+    """Return a tenant's messages on the stream of patients."""
     client = await nats.connect(url)
     stream = client.jetstream()
     found = []
@@ -213,7 +294,7 @@ async def messages(url: str, tenant: str) -> list[bytes]:
             except nats.js.errors.NotFoundError:
                 continue
             if (message.headers or {}).get("ce-praxistenant") == tenant:
-                found.append(message.data or b"")
+                found.append(message)
     finally:
         await client.close()
     return found
