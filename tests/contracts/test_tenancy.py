@@ -36,7 +36,8 @@ WITHOUT_A_PRACTICE = {"identity.CreateSession", "identity.DeleteSession", "ident
 THREADS, TRANSACTIONS, TRANSACTIONS_LONG = 8, 600, 4000
 # Code lists that are the same for everybody.
 SHARED = {
-    "ListSpecies", "ListLanguages", "ListCountries", "ListPermissions", "ListPlacesOfService", "ListDiagnosisCodes", "GetDiagnosisCode",
+    "ListSpecies", "ListLanguages", "ListCountries", "ListPermissions", "ListPlacesOfService", "ListDiagnosisCodes",
+    "GetDiagnosisCode",
 }  # fmt: skip
 
 
