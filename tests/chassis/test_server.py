@@ -21,7 +21,7 @@ from praxis_chassis.tls import Certificates
 from praxis_chassis.types import new_id
 
 SECONDS = 20
-LEVEL = '"""More than the database has."""\n\nrevision, down_revision = "0099_more", None\n'
+LEVEL = '"""More than the database has."""\n\nrevision = "0099_more"\ndown_revision = None\n'
 
 
 @pytest.fixture

@@ -71,17 +71,19 @@ def clocks() -> Iterator[str]:
         names = _imported(tree)
         called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
         for node in ast.walk(tree):
+            if not isinstance(node, ast.Name | ast.Attribute):
+                continue
             full = _full_name(node, names)
             # Also where it is not called: somebody else calls what is given as a default or a clock.
             if full in CLOCKS and (node in called or full not in CONVERTERS):
                 yield f"{_name(path)}:{node.lineno}: {ast.unparse(node)}; take the time from praxis_chassis.clock"
 
 
-def _full_name(node: ast.AST, names: dict[str, str]) -> str:
+def _full_name(node: ast.Name | ast.Attribute, names: dict[str, str]) -> str:
     """Return what a name that may be a clock stands for."""
     if isinstance(node, ast.Name):
         return names.get(node.id, "")
-    if isinstance(node, ast.Attribute) and node.attr in CLOCK_NAMES:
+    if node.attr in CLOCK_NAMES:
         first, dot, rest = ast.unparse(node).partition(".")
         return names.get(first, first) + dot + rest
     return ""
