@@ -143,7 +143,7 @@ def test_a_published_event_says_what_it_is_in_headers_of_cloud_events(
         "Nats-Msg-Id": str(row.id), "ce-specversion": "1.0", "ce-id": str(row.id), "ce-type": row.type,
         "ce-source": "praxis/patients", "ce-subject": patient_id, "ce-time": row.occurred_at.isoformat(),
         "ce-datacontenttype": "application/protobuf", "ce-praxistenant": str(owner.id), "ce-praxisaggregate": "patient",
-        "ce-praxisepoch": "1", "ce-praxisversion": "1", "ce-praxissequence": str(row.tenant_sequence),
+        "ce-praxisepoch": str(row.epoch), "ce-praxisversion": "1", "ce-praxissequence": str(row.tenant_sequence),
         "ce-praxisactor": row.actor, "ce-praxisorigin": row.origin, "ce-praxiscorrelation": row.correlation_id,
         "ce-praxiscausation": row.causation_id,
     }  # fmt: skip
