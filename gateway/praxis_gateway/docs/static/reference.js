@@ -11,6 +11,11 @@ function element(name, attributes, ...children) {
   return made;
 }
 
+// What stands between backticks in a text of the description is code.
+function prose(text) {
+  return (text || "").split("`").map((part, place) => (place % 2 ? element("code", {}, part) : part));
+}
+
 function resolved(schema) {
   if (!schema || !schema.$ref) return schema || {};
   return description.components.schemas[schema.$ref.split("/").pop()] || {};
@@ -49,7 +54,7 @@ function fieldTable(schema, depth) {
   const body = element("tbody");
   for (const [name, field] of Object.entries(whole.properties || {})) {
     const required = (whole.required || []).includes(name) ? " · required" : field.readOnly ? " · read-only" : "";
-    const meaning = element("td", {}, field.description || "", element("div", { class: "muted" }, limits(field)));
+    const meaning = element("td", {}, ...prose(field.description), element("div", { class: "muted" }, limits(field)));
     const inner = nested(field);
     if (inner && depth < 4) meaning.append(lazyDetails(typeOf(inner), () => fieldTable(inner, depth + 1)));
     body.append(element("tr", {}, element("td", {}, element("code", {}, name), element("span", { class: "muted" }, required)),
@@ -136,7 +141,7 @@ function showOperation(operation) {
   const parts = [
     element("h2", {}, operation.operationId),
     element("p", { class: "path" }, element("span", { class: "verb" }, operation.verb), operation.path),
-    element("p", {}, operation.description || ""), element("p", { class: "muted" }, need),
+    element("p", {}, ...prose(operation.description)), element("p", { class: "muted" }, need),
   ];
   if ((operation.parameters || []).length) {
     const properties = Object.fromEntries(operation.parameters.map((p) => [p.name, { ...p.schema, description: `${p.description} (${p.in})` }]));
@@ -161,16 +166,16 @@ function showResponse(status, response) {
 
 function showProblem(code) {
   const known = description["x-problems"][code];
-  show(element("h2", {}, code), element("p", {}, known ? known.description : "There is no such problem."),
+  show(element("h2", {}, code), element("p", {}, ...prose(known ? known.description : "There is no such problem.")),
     element("p", { class: "muted" }, "The member detail of the answer says what to do in your case; errors says where the input was wrong."));
 }
 
 function showStart() {
   const problems = element("ul");
   for (const [code, problem] of Object.entries(description["x-problems"])) {
-    problems.append(element("li", {}, element("a", { href: `#problem/${code}` }, code), ` ${problem.description}`));
+    problems.append(element("li", {}, element("a", { href: `#problem/${code}` }, code), " ", ...prose(problem.description)));
   }
-  show(element("h2", {}, description.info.title), element("p", {}, description.info.description),
+  show(element("h2", {}, description.info.title), element("p", {}, ...prose(description.info.description)),
     element("p", {}, element("a", { href: "/v1/openapi.json" }, "OpenAPI 3.1 description")),
     element("h3", {}, "Problems"), problems);
 }
