@@ -16,11 +16,13 @@ from praxis_reporting.store.models import (
     CatalogItem,
     Entry,
     Location,
+    Movement,
     PartyName,
     Patient,
     PatientName,
     Payer,
     Practitioner,
+    Receivable,
 )
 from praxis_reporting.store.upserts import put, put_once
 from praxis_reporting.usecases.wire import identifier
@@ -75,6 +77,12 @@ def _date_charges(session: Session, location_id: UUID, time_zone: str) -> None:
     local_day = cast(func.timezone(time_zone, Entry.entry_time), Date)
     charges = (Entry.location_id == location_id, Entry.kind == report_pb2.ENTRY_KIND_CHARGE)
     session.execute(update(Entry).where(*charges).values(entry_date=local_day))
+    of_charges = (
+        Movement.kind == "charge",
+        Movement.share_id == Receivable.share_id,
+        Receivable.charge_id == Entry.charge_id,
+    )
+    session.execute(update(Movement).where(*of_charges, *charges).values(effective_date=Entry.entry_date))
 
 
 def keep_practitioner(session: Session, practitioner: practitioner_pb2.Practitioner) -> None:
