@@ -150,6 +150,7 @@ def install_requirements() -> None:
             return
     options = ["--python", str(PYTHON), "--no-deps", "--require-hashes", "--quiet"]
     step("Installing requirements", str(installer), "pip", "install", *options, "-r", str(LOCK))
+    call(str(installer), "pip", "uninstall", "--python", str(PYTHON), "--quiet", *UNWANTED)  # of an older lock
 
 
 def locked_entry(name: str) -> str:

@@ -266,7 +266,8 @@ def test_who_waits_for_an_event_answers_before_the_caller_gives_up(remaining: fl
     named = appointment_service_pb2.GetAppointmentRequest(id=str(new_id()))
     patience = Patience(scheduling_errors.ErrorReason, named, "query", remaining)
     pending = DomainError(scheduling_errors.ERROR_REASON_AUTHORIZATION_UNKNOWN)
+    assert (patience.until - time.monotonic() > 0.75 * 0.4) is waits
     until = time.monotonic() + 0.9 * 0.4
     while time.monotonic() < until and patience.worth_repeating(pending):
         pass
-    assert patience.worth_repeating(pending) is waits
+    assert waits or not patience.worth_repeating(pending)

@@ -62,6 +62,15 @@ def paid_claim(claim: claim_pb2.Claim, **more: Any) -> PaidClaim:
     return replace(PaidClaim(claim.claim_number, 14050, 10550, lines), **more)
 
 
+def denied(claim: claim_pb2.Claim) -> PaidClaim:
+    """Nothing is paid until the practice sends what is missing."""
+    lines = tuple(
+        PaidLine(line.procedure_code, cents, 0, (("CO", "16", cents),), line.control_number, date=DAY)
+        for line, cents in zip(claim.lines, (12500, 1550), strict=True)
+    )
+    return PaidClaim(claim.claim_number, 14050, 0, lines, status="1")
+
+
 def rows(practice: Practice, transaction: int = 0) -> Sequence[remittance_pb2.RemittanceClaim]:
     remittances = practice.tenant.call("ListRemittances", pb.ListRemittancesRequest()).remittances
     request = pb.ListRemittanceClaimsRequest(remittance_id=remittances[transaction].id)
@@ -246,6 +255,27 @@ def test_a_payment_number_that_comes_again_waits_until_a_person_calls_it_another
     assert current(practice, second.id).paid_amount.amount == "105.50"
 
 
+def test_a_payment_that_was_sent_again_in_another_envelope_is_never_posted_twice(practice: Practice) -> None:
+    paid = Paid((paid_claim(sent_claim(practice)),))
+    upload(practice, File((paid,)).bytes())
+    first = newest(practice)
+    reply = upload(practice, File((paid,), number=2).bytes())
+    assert [each.code for each in reply.transactions[0].findings] == ["PAYMENT_SEEN_BEFORE"]
+    again = newest(practice)
+    with pytest.raises(Refused) as refused:
+        practice.tenant.call("PostRemittance", pb.PostRemittanceRequest(id=again.id, etag=again.etag))
+    assert refused.value.reason == "REMITTANCE_QUARANTINED"
+    assert len(ready_events(practice)) == 1
+    assert first.id != again.id
+
+
+def test_remittances_that_pay_nothing_may_share_a_number(practice: Practice) -> None:
+    first, second = (denied(sent_claim(practice, place)) for place in (1, 2))
+    upload(practice, File((Paid((first,), trace="0"),)).bytes())
+    reply = upload(practice, File((Paid((second,), trace="0", date="20260121"),), number=2).bytes())
+    assert reply.transactions[0].state == remittance_pb2.REMITTANCE_STATE_READY
+
+
 def test_another_payer_may_use_the_same_payment_number(practice: Practice) -> None:
     first, second = paid_claim(sent_claim(practice)), paid_claim(sent_claim(practice, 2))
     upload(practice, File((Paid((first,)),)).bytes())
@@ -425,11 +455,7 @@ def test_a_reversal_that_negates_nothing_is_held(practice: Practice) -> None:
 
 def test_a_denial_is_posted_without_write_off(practice: Practice) -> None:
     claim = sent_claim(practice)
-    lines = tuple(
-        PaidLine(line.procedure_code, cents, 0, (("CO", "16", cents),), line.control_number, date=DAY)
-        for line, cents in zip(claim.lines, (12500, 1550), strict=True)
-    )
-    upload(practice, File((Paid((PaidClaim(claim.claim_number, 14050, 0, lines, status="1"),)),)).bytes())
+    upload(practice, File((Paid((denied(claim),)),)).bytes())
     assert current(practice, claim.id).outcome == claim_pb2.CLAIM_OUTCOME_DENIED
     (event,) = ready_events(practice)
     actions = {item.action for charge in event.postings[0].charges for item in charge.adjustments}

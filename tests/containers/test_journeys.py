@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 
@@ -31,9 +32,20 @@ def digests(system: Composed) -> dict[str, str]:
     return {name: system.rows("reporting", rows.format(name))[0][0] for name in service.projections}
 
 
+def settled(system: Composed) -> dict[str, str]:
+    """Return the digests once nothing arrives any more."""
+    last, found = None, digests(system)
+    deadline = time.monotonic() + 60
+    while last != found:
+        assert time.monotonic() < deadline, "reporting does not come to rest"
+        time.sleep(3)
+        last, found = found, digests(system)
+    return found
+
+
 def test_reports_are_made_anew_out_of_the_logs_of_all_owners(system: Composed) -> None:
-    before = digests(system)
+    before = settled(system)
     assert len({*before.values()}) > 4, "all projections are empty, so that their digests say nothing"
     said = system.run("reporting-work", "python", "-m", "praxis_reporting", "rebuild")
     assert int(said.split()[0]) > 100, said
-    assert digests(system) == before
+    assert settled(system) == before

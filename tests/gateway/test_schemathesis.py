@@ -285,8 +285,8 @@ def _called(case: Any, attempt: Attempt) -> Any:
             response = case.call(session=attempt.caller.session)
         if response.status_code not in {503, 504}:
             break
-        attempt.caller.findings.asked_again += 1
         time.sleep(pause)
+    attempt.caller.findings.asked_again += pause != AGAIN_SECONDS[0]
     return response
 
 

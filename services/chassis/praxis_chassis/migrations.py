@@ -30,8 +30,8 @@ OWN = ENVIRONMENT / "versions"
 PATIENCE_SECONDS = 60.0
 IN_THE_WAY = (DeadlockDetected, LockNotAvailable)
 # How each migration says which revision it makes, and which it follows.
-MADE = re.compile(r'^revision = "(.+)"$', re.MULTILINE)
-FOLLOWED = re.compile(r'^down_revision = "(.+)"$', re.MULTILINE)
+MADE = re.compile(r"""^revision\b.*= ["'](.+)["']$""", re.MULTILINE)
+FOLLOWED = re.compile(r"""^down_revision\b.*= ["'](.+)["']$""", re.MULTILINE)
 # What was done to the tables beside Alembic is noted as a digest, with the level that it was done at.
 DONE = "SELECT obj_description('alembic_version'::regclass, 'pg_class')"
 

@@ -55,7 +55,7 @@ def make_key_pair(private: Path, public: Path) -> None:
 
 
 class Minter:
-    """Signs tokens; only the gateway and a service's own work process hold a private key."""
+    """Signs tokens; only the gateway and the work processes of services are told of a private key."""
 
     def __init__(self, private_pem: bytes, issuer: str = "gateway") -> None:
         self.key = OKPKey.import_key(private_pem)

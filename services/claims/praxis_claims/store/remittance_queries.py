@@ -59,17 +59,24 @@ def row_states(session: Session, remittance_id: UUID) -> set[int]:
     return set(session.scalars(query.distinct()))
 
 
-def same_payment(session: Session, remittance: Remittance) -> UUID | None:
-    """Return an earlier remittance with the payment number, apart from what will never be posted.
+def same_payment(session: Session, remittance: Remittance, *, exactly: bool = False) -> UUID | None:
+    """Return another remittance with the payment number, apart from what is not to be posted.
 
-    Amount and date do not tell them apart: a correction of the same payment differs in just these.
+    Amount and date tell them apart only where they are asked for `exactly`, because a correction of the same payment
+    differs in just these; and where nothing is paid, because payers give all such remittances one number.
     """
     query = select(Remittance.id).where(
+        Remittance.id != remittance.id,
         Remittance.state.not_in(NEVER_POSTED),
         Remittance.trace_number == remittance.trace_number,
         Remittance.payer_identifier == remittance.payer_identifier,
         Remittance.payee_identifier == remittance.payee_identifier,
     )
+    if exactly or remittance.payment_amount_minor == 0:
+        query = query.where(
+            Remittance.payment_amount_minor == remittance.payment_amount_minor,
+            Remittance.payment_date.is_not_distinct_from(remittance.payment_date),
+        )
     return session.scalar(query.order_by(Remittance.id).limit(1))
 
 

@@ -46,8 +46,8 @@ def enter(
     return {row.patient_id for row in rows if row.patient_id}
 
 
-def enter_again(session: Session, upload: RemittanceFile, remittance: Remittance, received: Received) -> None:
-    """Match and decide what was kept back only because its number was seen before; it then waits for approval."""
+def enter_again(session: Session, upload: RemittanceFile, remittance: Remittance, received: Received) -> set[UUID]:
+    """Match and decide what was kept back only for its number; it then waits for approval. Returns its patients."""
     for row in queries.rows_of(session, remittance.id):
         session.delete(row)
     session.flush()
@@ -59,6 +59,7 @@ def enter_again(session: Session, upload: RemittanceFile, remittance: Remittance
     if payer is not None and postings.concern_us(rows):
         remittance.state = remittance_pb2.REMITTANCE_STATE_AWAITING_APPROVAL
     remittance.findings = [_lowered(finding) for finding in remittance.findings]
+    return {row.patient_id for row in rows if row.patient_id}
 
 
 def _lowered(finding: remittance_pb2.RemittanceFinding) -> remittance_pb2.RemittanceFinding:
@@ -114,9 +115,10 @@ def _was_seen(session: Session, remittance: Remittance) -> bool:
         return False
     text = (
         f"Payment {remittance.trace_number} of {remittance.payer_name} was received before with other content. "
-        "Compare the two, because payers reuse numbers and also send corrections. Post this one if it is a payment of "
-        "its own. To take it instead, discard the earlier one, which is possible as long as nothing of it was posted, "
-        "and upload this file again."
+        "Compare the two, because payers reuse numbers and also send corrections and the same payment again. If it "
+        "says the same, discard this one. If it is to take the place of the earlier one, discard that, which is "
+        "possible as long as nothing of it was posted, and post this one. If its amount or date is another and it is "
+        "a payment of its own, post it beside the earlier one."
     )
     seen = Finding(Level.FATAL, SEEN_BEFORE, 0, "TRN02", text)
     remittance.findings = [messages.finding(seen), *remittance.findings]

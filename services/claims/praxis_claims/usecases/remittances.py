@@ -133,7 +133,8 @@ def _transaction(remittance: Remittance) -> remittance_pb2.RemittanceTransaction
 
 def approve(session: Session, request: remittance_service_pb2.PostRemittanceRequest) -> Remittance:
     """Have a remittance posted that waited for a person."""
-    queries.take_turn(session)
+    if fetch(session, Remittance, request.id).state == remittance_pb2.REMITTANCE_STATE_QUARANTINED:
+        queries.take_turn(session)  # what is let in now must not come in by another file meanwhile
     remittance = fetch(session, Remittance, request.id, lock=True, etag=request.etag)
     if remittance.state == remittance_pb2.REMITTANCE_STATE_QUARANTINED:
         _let_in(session, remittance)
@@ -150,11 +151,13 @@ def approve(session: Session, request: remittance_service_pb2.PostRemittanceRequ
 def _let_in(session: Session, remittance: Remittance) -> None:
     """Read a remittance anew as a payment of its own, where nothing but its number kept it back."""
     upload = fetch(session, RemittanceFile, remittance.remittance_file_id)
-    content, _ = _read(files(session).get(str(upload.file_id)))
+    reference, data = files(session).read(upload.file_id)
+    content, _ = _read(data)
     received = content.remittances[remittance.position - 1]
-    if received.totals.quarantined:
+    if received.totals.quarantined or queries.same_payment(session, remittance, exactly=True) is not None:
         raise DomainError(errors_pb2.ERROR_REASON_REMITTANCE_QUARANTINED)
-    remittance_entry.enter_again(session, upload, remittance, received)
+    patients = remittance_entry.enter_again(session, upload, remittance, received)
+    files(session).put(data, reference.media_type, reference.file_name, subject_ids=patients)
 
 
 def discard(session: Session, request: remittance_service_pb2.DiscardRemittanceRequest) -> Remittance:

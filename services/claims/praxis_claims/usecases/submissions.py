@@ -199,7 +199,7 @@ def _not_ready(claim: Claim) -> DomainError:
     stopping = scrubbing.stopping(claim)
     if claim.state == State.SCRUB_FAILED and stopping:
         problem = f"{stopping[0].message} {stopping[0].fix_hint}"
-        return DomainError(errors_pb2.ERROR_REASON_CLAIM_HAS_FINDINGS, problem=problem)
+        return DomainError(errors_pb2.ERROR_REASON_CLAIM_HAS_FINDINGS, number=claim.claim_number, problem=problem)
     state = State(claim.state).name.lower()
     return DomainError(errors_pb2.ERROR_REASON_CLAIM_STATE, state=state, target="submitted")
 
