@@ -280,13 +280,13 @@ def _send(case: Any, mode: GenerationMode, attempt: Attempt) -> None:
 
 def _called(case: Any, attempt: Attempt) -> Any:
     """Return the answer; a machine that is too busy is asked again, as its answer says, and not for ever."""
-    for pause in AGAIN_SECONDS:
+    for turn, pause in enumerate(AGAIN_SECONDS):
         with at_once():  # most generated calls name what nobody has made
             response = case.call(session=attempt.caller.session)
         if response.status_code not in {503, 504}:
             break
+        attempt.caller.findings.asked_again += turn == 0
         time.sleep(pause)
-    attempt.caller.findings.asked_again += pause != AGAIN_SECONDS[0]
     return response
 
 
@@ -302,7 +302,7 @@ def _is_json(response: Any) -> bool:
 
 def _report(findings: Findings, every: set[str]) -> None:
     print(f"{findings.calls} generated calls: {dict(sorted(findings.statuses.items()))}", end="")
-    print(f", {findings.asked_again} times asked again")
+    print(f", {findings.asked_again} of them asked again")
     print(f"{len(findings.reached)} of {len(every)} operations reached a 2xx")
     for name in sorted(every - findings.reached.keys()):
         print(f"never: {name}: {OUT_OF_REACH.get(name) or sorted(set(findings.refusals[name]))}")
