@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +27,10 @@ if TYPE_CHECKING:
     from support.front_door import FrontDoor
     from support.practice_day import Lived
 
-# Making one of these twice costs a minute.
-COSTLY = {
-    "a whole installation": ("tests/journeys/",),
-    "a gateway with a practice that has lived its day": ("tests/contracts/", "tests/gateway/"),
-}
-
-
-# What these cost grows with all that other tests have left behind.
-EARLY = ("tests/reporting/test_with_billing.py",)
+# Folders whose tests share something that takes a minute to make, so that one worker gets them all.
+TOGETHER = {"contracts": "gateway", "gateway": "gateway", "journeys": "journeys"}
+# What takes longest to tell something comes last.
+LATE = ("gateway", "journeys", "faults", "local", "bench")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,13 +42,25 @@ class Scheduler(LoadFileScheduling):
     """Gives whole files to the workers, and to one of them all that share something which takes long to make."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = super()._split_scope(nodeid)
-        return next((name for name, folders in COSTLY.items() if file.startswith(folders)), file)
+        folder = nodeid.split("/")[1]
+        return TOGETHER.get(folder) or super()._split_scope(nodeid)
+
+
+def area_of(nodeid: str) -> str:
+    """Return the part of the tests that a test belongs to."""
+    folder = nodeid.split("/")[1]
+    return sys.intern(TOGETHER.get(folder, folder))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let what reads everything that there is go first."""
-    items.sort(key=lambda item: not item.nodeid.startswith(EARLY))
+    """Let what is told fast be told first."""
+    items.sort(key=lambda item: LATE.index(area_of(item.nodeid)) + 1 if area_of(item.nodeid) in LATE else 0)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tell every test its area, without a trace in its name."""
+    areas = [area_of(metafunc.definition.nodeid)]
+    metafunc.parametrize("area", areas, indirect=True, scope="session", ids=[pytest.HIDDEN_PARAM])
 
 
 @pytest.hookimpl
@@ -67,11 +75,21 @@ def long(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--long"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def area(request: pytest.FixtureRequest) -> str:
+    """The part of the tests that goes on; what is built on it ends when the next one begins.
+
+    A service that nobody asks any more would still apply what others record, which made later tests several times as
+    slow.
+    """
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A PostgreSQL and a NATS server for this test process, thrown away at the end."""
+def platform(area: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A PostgreSQL and a NATS server for this part of the tests, thrown away at its end."""
     collect_rarely()
-    home = tmp_path_factory.mktemp("platform")
+    home = tmp_path_factory.mktemp(f"platform-{area}")
     make_keys_file(home / "keys.json")
     make_key_pair(home / "token.pem", home / "token.pub")
     with servers(home) as found:

@@ -306,7 +306,7 @@ def agree(world: World) -> None:
 
 @pytest.mark.timeout(900)
 def test_every_history_ends_as_the_owner_says(runtimes: tuple[Runtime, Runtime], long: bool) -> None:
-    @histories(1000 if long else 50)
+    @histories(1000 if long else 25)
     def each(story: list[tuple[Any, int]]) -> None:
         play(runtimes, story)
 

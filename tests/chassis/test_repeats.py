@@ -44,7 +44,7 @@ def registered(tenant: TenantUnderTest) -> list[str]:
 
 @pytest.mark.timeout(900)
 def test_a_double_submit_is_one_effect(patients: ServiceUnderTest, long: bool) -> None:
-    tenant, pairs = patients.tenant(), 1000 if long else 100
+    tenant, pairs = patients.tenant(), 1000 if long else 40
 
     def submit(number: int) -> set[str]:
         key = str(new_id())
@@ -61,7 +61,7 @@ def test_a_double_submit_is_one_effect(patients: ServiceUnderTest, long: bool) -
 @pytest.mark.timeout(900)
 def test_a_request_whose_answer_never_came_is_one_effect(patients: ServiceUnderTest, long: bool) -> None:
     """The caller hangs up at a random moment of the call and asks again under the same key."""
-    tenant, pairs, chance = patients.tenant(), 1000 if long else 100, random.Random(13)
+    tenant, pairs, chance = patients.tenant(), 1000 if long else 40, random.Random(13)
     done_before = 0
     for number in range(pairs):
         key = str(new_id())

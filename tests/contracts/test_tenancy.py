@@ -32,8 +32,8 @@ BEGUN = {"ListUsers", "ListRoles"}
 # its own password proves and which would log the stranger's connection in as somebody else; the others concern only
 # whoever sends them, and would end the stranger's own session.
 WITHOUT_A_PRACTICE = {"identity.CreateSession", "identity.DeleteSession", "identity.ChangePassword"}
-# Pooled transactions of each that keeps rows: 3,600 in all, with `--long` 24,000.
-THREADS, TRANSACTIONS, TRANSACTIONS_LONG = 8, 600, 4000
+# Pooled transactions of each that keeps rows: 1,200 in all, with `--long` 24,000.
+THREADS, TRANSACTIONS, TRANSACTIONS_LONG = 8, 200, 4000
 # Code lists that are the same for everybody.
 SHARED = {
     "ListSpecies", "ListLanguages", "ListCountries", "ListPermissions", "ListPlacesOfService", "ListDiagnosisCodes",

@@ -283,10 +283,10 @@ class Owners(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-def test_any_history_of_owners_keeps_every_day_whole(house: House) -> None:
+def test_any_history_of_owners_keeps_every_day_whole(house: House, long: bool) -> None:
     machine = type("BoundOwners", (Owners,), {"house": house, "done": Counter()})
     quick = settings(
-        max_examples=12, stateful_step_count=20, deadline=None, derandomize=True,
+        max_examples=100 if long else 8, stateful_step_count=20, deadline=None, derandomize=True,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     run_state_machine_as_test(machine, settings=quick)

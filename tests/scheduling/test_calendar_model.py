@@ -358,7 +358,7 @@ def _wall(cell: int) -> str:
 def test_any_sequence_of_operations_keeps_the_calendar_true(scheduling: ServiceUnderTest, long: bool) -> None:
     machine = type("BoundCalendar", (Calendar,), {"scheduling": scheduling, "done": Counter()})
     quick = settings(
-        max_examples=60 if long else 8,
+        max_examples=60 if long else 5,
         stateful_step_count=50,
         deadline=None,
         derandomize=True,

@@ -10,6 +10,7 @@ from praxis.claims.v1 import payer_pb2
 from praxis.patients.v1 import (
     coverage_pb2,
     coverage_service_pb2,
+    directory_service_pb2,
     measurement_pb2,
     measurement_service_pb2,
     party_pb2,
@@ -30,6 +31,21 @@ class House:
     tenant: TenantUnderTest
     practice: practice_pb2.Practice
     location: practice_pb2.Location
+
+    @classmethod
+    def founded(cls, tenant: TenantUnderTest) -> House:
+        """Set a practice with one location up, in the United States."""
+        practice = practice_pb2.Practice(
+            name="Elm Street",
+            kind=practice_pb2.PRACTICE_KIND_MIXED,
+            country_code="US",
+            currency_code="USD",
+            locale="en-US",
+        )
+        practice = tenant.call("CreatePractice", directory_service_pb2.CreatePracticeRequest(practice=practice))
+        location = practice_pb2.Location(practice_id=practice.id, name="Main", time_zone="America/Chicago")
+        location = tenant.call("CreateLocation", directory_service_pb2.CreateLocationRequest(location=location))
+        return cls(tenant, practice, location)
 
     def call(self, name: str, request: Any, **options: Any) -> Any:
         return self.tenant.call(name, request, **options)
