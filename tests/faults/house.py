@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ PASSWORD = "umbrella-lamp-42-tree"  # a test fixture, not a secret
 BACK_SECONDS = 60.0
 # So many answers in a row, of both processes of the gateway and every service, show that nobody is left alone.
 CALM = 100
+SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprst" for vowel in "aeiou"]
 # One route that needs one service only, for each of them.
 ROUTES = {
     "patients": Call("patients", "/v1/patients?page_size=5"),
@@ -38,9 +41,14 @@ ROUTES = {
 
 
 def registration(number: int) -> dict[str, Any]:
-    """Return a new patient, another one for every number."""
-    name = {"family": f"Rowan{number}", "given": ["Sam"]}
-    return {"human": {"name": name, "birth_date": f"{1930 + number % 80}-0{1 + number % 9}-1{number % 9}"}}
+    """Return a new patient, another one for every number.
+
+    No two names sound alike: each patient would be compared with all others that do, which is not what is shown here.
+    """
+    chance = random.Random(number)
+    family, given = ("".join(chance.choices(SYLLABLES, k=4)).capitalize() for _ in range(2))
+    born = date(1930, 1, 1) + timedelta(days=chance.randrange(80 * 365))
+    return {"human": {"name": {"family": family, "given": [given]}, "birth_date": born.isoformat()}}
 
 
 WRITE = Call("registration", "/v1/patients", "POST", registration)
@@ -59,7 +67,8 @@ class Newcomer:
     @classmethod
     def choose(cls, part: str, **environment: str) -> Newcomer:
         """Choose its ports, which others may be told before it is there; the rest are its surroundings."""
-        return cls(part, *free_ports(2), environment)
+        listen, probe = free_ports(2)
+        return cls(part, listen, probe, environment)
 
     @property
     def address(self) -> str:
