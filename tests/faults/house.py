@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ PASSWORD = "umbrella-lamp-42-tree"  # a test fixture, not a secret
 BACK_SECONDS = 60.0
 # So many answers in a row, of both processes of the gateway and every service, show that nobody is left alone.
 CALM = 100
+SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprst" for vowel in "aeiou"]
 # One route that needs one service only, for each of them.
 ROUTES = {
     "patients": Call("patients", "/v1/patients?page_size=5"),
@@ -37,13 +41,47 @@ ROUTES = {
 
 
 def registration(number: int) -> dict[str, Any]:
-    """Return a new patient, another one for every number."""
-    name = {"family": f"Rowan{number}", "given": ["Sam"]}
-    return {"human": {"name": name, "birth_date": f"{1930 + number % 80}-0{1 + number % 9}-1{number % 9}"}}
+    """Return a new patient, another one for every number.
+
+    No two names sound alike: each patient would be compared with all others that do, which is not what is shown here.
+    """
+    chance = random.Random(number)
+    family, given = ("".join(chance.choices(SYLLABLES, k=4)).capitalize() for _ in range(2))
+    born = date(1930, 1, 1) + timedelta(days=chance.randrange(80 * 365))
+    return {"human": {"name": {"family": family, "given": [given]}, "birth_date": born.isoformat()}}
 
 
 WRITE = Call("registration", "/v1/patients", "POST", registration)
 UNKEYED = replace(WRITE, name="unkeyed registration", keyed=False)
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """One more replica of a service, or one more gateway, that shall run beside the installation."""
+
+    part: str
+    listen: int
+    probe: int
+    more: Mapping[str, str]
+
+    @classmethod
+    def choose(cls, part: str, **environment: str) -> Newcomer:
+        """Choose its ports, which others may be told before it is there; the rest are its surroundings."""
+        listen, probe = free_ports(2)
+        return cls(part, listen, probe, environment)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.listen}"
+
+    @property
+    def ready_url(self) -> str:
+        return f"http://127.0.0.1:{self.listen if self.part == GATEWAY else self.probe}/readyz"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        own = {"PRAXIS_LISTEN": self.address, "PRAXIS_PROBE_LISTEN": f"127.0.0.1:{self.probe}"}
+        return {**own, **self.more}
 
 
 @dataclass(frozen=True)
@@ -127,33 +165,46 @@ class House:
 
         Each process of the gateway judges by itself, and one may still leave a service alone that was gone before.
         """
-        with Load(self.system.url, self.token, list(ROUTES.values()), threads=8, per_second=40) as probe:
+        with Load(self.system.url, self.token, list(ROUTES.values()), threads=8, per_second=100) as probe:
             calm = wait_until(lambda: len(probe.answers) >= CALM and all(a.ok for a in probe.answers[-CALM:]), seconds)
         assert calm, f"not calm after {seconds:g} s: {[(a.name, a.status, a.problem) for a in probe.answers[-CALM:]]}"
 
     @contextmanager
     def beside(self, part: str, **environment: str) -> Iterator[str]:
         """Run another replica of a service, or another gateway, with other surroundings; yield its address."""
-        listen, probe = free_ports(2)
-        program = self.topology.gateway() if part == GATEWAY else self.topology.command(part, "serve")
-        own = {"PRAXIS_LISTEN": f"127.0.0.1:{listen}", "PRAXIS_PROBE_LISTEN": f"127.0.0.1:{probe}"}
-        program = replace(program, environment={**program.environment, **own, **environment})
-        log = self.system.home.folder.parent / f"beside-{part}.txt"
-        with log.open("ab") as output:
-            process = launch(program, output)
+        newcomer = Newcomer.choose(part, **environment)
+        with self.joined(newcomer):
+            yield newcomer.address
+
+    @contextmanager
+    def joined(self, *newcomers: Newcomer) -> Iterator[None]:
+        """Run programs beside those of the installation; they come up together, since each keeps but one core busy."""
+        started: list[tuple[subprocess.Popen[bytes], Program]] = []
         try:
-            url = f"http://127.0.0.1:{listen if part == GATEWAY else probe}/readyz"
-            assert wait_until(lambda: answers(url), 60, lambda: process.poll() is None), log.read_text()[-3000:]
-            yield f"127.0.0.1:{listen}"
+            for newcomer in newcomers:
+                gateway = newcomer.part == GATEWAY
+                program = self.topology.gateway() if gateway else self.topology.command(newcomer.part, "serve")
+                program = replace(program, environment={**program.environment, **newcomer.environment})
+                with self._log_beside(newcomer.part).open("ab") as output:
+                    started.append((launch(program, output), program))
+            for newcomer, (process, _program) in zip(newcomers, started, strict=True):
+                ready = wait_until(partial(answers, newcomer.ready_url), 60, partial(_alive, process))
+                assert ready, self._log_beside(newcomer.part).read_text()[-3000:]
+            yield
         finally:
-            end(process, program)
+            # Told to stop together as well, because each waits some seconds for its callers to notice.
+            for process, program in reversed(started):
+                process.send_signal(signal.SIGCONT)
+                process.send_signal(program.stop_signal)
+            for process, program in reversed(started):
+                stop(process, program)
+
+    def _log_beside(self, part: str) -> Path:
+        return self.system.home.folder.parent / f"beside-{part}.txt"
 
 
-def end(process: subprocess.Popen[bytes], program: Program) -> None:
-    """Stop a program that a test has started, even one that was frozen."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGCONT)
-    stop(process, program)
+def _alive(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is None
 
 
 def children(process: int) -> set[int]:

@@ -17,7 +17,7 @@ import nats
 import psycopg
 from nats.js.errors import NotFoundError
 from tests.billing.practice import PRACTITIONER, TODAY, Practice
-from tests.faults.oracle import FLOWS, Findings, Oracle
+from tests.faults.oracle import FLOWS, OWNERS, Findings, Oracle
 from tests.faults.producer import CHARGE_EVERY, Producer
 from tests.faults.world import World, in_process
 from tests.support.canary import BIRTH_DATE, FAMILY
@@ -30,8 +30,9 @@ from praxis_chassis.types import new_id
 from praxis_local.processes import wait_until
 from praxis_local.provision import database_url
 
-OWNERS = ("patients", "billing")
 LANES, PATIENTS_PER_LANE = 4, 10
+# Enough where nothing depends on how many there are; all of one birthday, each is compared with every other one.
+FEW = 4
 VICTIMS = ["patients", "billing", "relay", "ledger", "consumer", "producer", "nats", "postgres"]
 PERMISSIONS = ["patients.patients.write", "patients.patients.read", "billing.encounters.post"]
 # How long a fault waits for work to go on; a slow machine gets its time.
@@ -101,8 +102,8 @@ class Run:
             f"{self.answered()} answered: {self.logs()}"
         )
         started = time.monotonic()
-        assert wait_until(lambda: not self.oracle.behind(), seconds), f"{self.oracle.find()}: {self.logs()}"
-        wait_until(lambda: not self.oracle.find().unpublished, 10)
+        assert wait_until(self.oracle.caught_up, seconds), f"{self.oracle.find()}: {self.logs()}"
+        wait_until(lambda: not self.oracle.unpublished(), 10)
         print(f"{self.requests} requests, {dict(Counter(self.done))}, at rest after {time.monotonic() - started:.1f} s")
         return self.oracle.find()
 
@@ -126,18 +127,17 @@ class Run:
         return sum(len(self.oracle.events(owner)) for owner in ("patients", "billing"))
 
 
-def set_up(world: World, requests: int, seed: int) -> Run:
+def set_up(world: World, requests: int, seed: int, patients_per_lane: int = PATIENTS_PER_LANE) -> Run:
     """Found a practice with patients whom billing knows already."""
-    with in_process(world, "billing") as billing, in_process(world, "patients") as owner:
-        practice = Practice.open(billing)
-        tenant = practice.tenant.id
-        oracle = Oracle(world, tenant)
-        oracle.before = {"billing": set(oracle.applied("billing"))}
-        lanes = [
-            [_register(owner.tenant(tenant), f"{FAMILY}{lane}n{number}") for number in range(PATIENTS_PER_LANE)]
-            for lane in range(LANES)
-        ]
-    assert wait_until(lambda: not oracle.behind(), 90)
+    practice = Practice.open(world.door("billing"))
+    tenant = practice.tenant.id
+    owner = world.door("patients").tenant(tenant)
+    oracle = Oracle(world, tenant)
+    oracle.before = {"billing": set(oracle.applied("billing"))}
+    lanes = [
+        [_register(owner, f"{FAMILY}{lane}n{number}") for number in range(patients_per_lane)] for lane in range(LANES)
+    ]
+    assert wait_until(oracle.caught_up, 90)
     return Run(world, tenant, practice.location, lanes, oracle, requests, seed)
 
 

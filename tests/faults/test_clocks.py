@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.faults.house import BACK_SECONDS, ROUTES, House, registration, targets
+from tests.faults.house import BACK_SECONDS, ROUTES, House, Newcomer, registration, targets
 from tests.support.api import Api
 from tests.support.load import failures
 
@@ -21,23 +22,40 @@ CHANGES, TOLERATED_SECONDS = 12, 60
 FAKETIME = "*/faketime/libfaketimeMT.so.1"
 
 
+@dataclass(frozen=True)
+class Site:
+    """A gateway and a replica of patients behind it, each with a clock of its own."""
+
+    replica: Newcomer
+    door: Newcomer
+
+    @classmethod
+    def choose(cls, *, gateway: float = 0.0, patients: float = 0.0) -> Site:
+        replica = Newcomer.choose("patients", PRAXIS_CLOCK_SKEW_SECONDS=str(patients))
+        behind = targets({"patients": replica.address})
+        return cls(replica, Newcomer.choose(GATEWAY, PRAXIS_CLOCK_SKEW_SECONDS=str(gateway), **behind))
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.door.address}"
+
+
 @contextmanager
-def site(house: House, *, gateway: float = 0.0, patients: float = 0.0) -> Iterator[str]:
-    """A gateway and a replica of patients behind it, each with a clock of its own; yield the gateway's address."""
-    with (
-        house.beside("patients", PRAXIS_CLOCK_SKEW_SECONDS=str(patients)) as replica,
-        house.beside(GATEWAY, PRAXIS_CLOCK_SKEW_SECONDS=str(gateway), **targets({"patients": replica})) as door,
-    ):
-        yield f"http://{door}"
+def opened(house: House, *sites: Site) -> Iterator[None]:
+    """Run sites, all started at once."""
+    with house.joined(*(part for site in sites for part in (site.replica, site.door))):
+        yield
 
 
 def test_a_minute_hurts_nobody_and_five_log_nobody_out(house: House, long: bool) -> None:
-    for skew in (55, -55, 300, -300) if long else (55, -300):
-        check_skew(house, skew, good=abs(skew) <= TOLERATED_SECONDS)
+    sites = {skew: Site.choose(patients=skew) for skew in ((55, -55, 300, -300) if long else (55, -300))}
+    with opened(house, *sites.values()):
+        for skew, site in sites.items():
+            check_skew(house, skew, site.url, good=abs(skew) <= TOLERATED_SECONDS)
 
 
-def check_skew(house: House, skew: float, *, good: bool) -> None:
-    with site(house, patients=skew) as url, house.load(ROUTES["patients"], threads=2, url=url) as load:
+def check_skew(house: House, skew: float, url: str, *, good: bool) -> None:
+    with house.load(ROUTES["patients"], threads=2, url=url) as load:
         load.wait_for(20)
     print(f"patients {skew:+} s: {dict(failures(load.answers))}")
     if good:
@@ -67,12 +85,13 @@ def test_all_services_with_wrong_clocks(
     if not long:
         pytest.skip("a replica of every service, with --long")
     environment = clock(skew)
-    with ExitStack() as held:
-        replicas = {name: held.enter_context(house.beside(name, **environment)) for name in SERVICES}
-        door = held.enter_context(house.beside(GATEWAY, **targets(replicas)))
-        load = held.enter_context(
-            house.load(*(ROUTES[name] for name in SERVICES), threads=2, per_second=20, url=f"http://{door}")
-        )
+    replicas = {name: Newcomer.choose(name, **environment) for name in SERVICES}
+    door = Newcomer.choose(GATEWAY, **targets({name: replica.address for name, replica in replicas.items()}))
+    routes = [ROUTES[name] for name in SERVICES]
+    with (
+        house.joined(*replicas.values(), door),
+        house.load(*routes, threads=2, per_second=20, url=f"http://{door.address}") as load,
+    ):
         load.wait_for(100)
     print(f"all services {skew:+} s {clock.__name__}: {dict(failures(load.answers))}")
     assert {answer.name for answer in load.answers} == set(SERVICES)
@@ -83,9 +102,9 @@ def test_all_services_with_wrong_clocks(
 def test_no_order_depends_on_clocks(house: House) -> None:
     """Two sites, ten minutes apart, change one patient in turn: the last change wins everywhere."""
     patient = house.owner.post("/v1/patients", registration(51), name="of two times")["patient"]
-    with ExitStack() as held:
-        sites = [held.enter_context(site(house, gateway=skew, patients=skew)) for skew in (300.0, -300.0)]
-        desks = [held.enter_context(closing(Api(url, house.token))) for url in sites]
+    sites = [Site.choose(gateway=skew, patients=skew) for skew in (300.0, -300.0)]
+    with opened(house, *sites), ExitStack() as held:
+        desks = [held.enter_context(closing(Api(site.url, house.token))) for site in sites]
         for number in range(CHANGES):
             patient = renamed(desks[number % 2], patient, number)
     assert wait_until(lambda: known_name(house, patient["id"]).startswith(f"Name{CHANGES - 1}"), BACK_SECONDS)

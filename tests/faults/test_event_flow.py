@@ -13,8 +13,8 @@ from uuid import UUID
 import psycopg
 import pytest
 from support.event_flow import drain_rates, latencies, percentile, published_since, raw_publish_rate
-from tests.faults.oracle import Findings
-from tests.faults.run import LANES, Run, set_up
+from tests.faults.oracle import FLOWS, Findings
+from tests.faults.run import FEW, LANES, PATIENTS_PER_LANE, Run, set_up
 from tests.faults.world import World, opened
 from tests.support.canary import BIRTH_DATE, FAMILY, hits
 
@@ -59,7 +59,7 @@ def of_others(*sick: str) -> Any:
 
 
 def dead_letters(run: Run) -> int:
-    return run.oracle.find().dead
+    return sum(run.oracle.dead(consumer) for consumer in FLOWS)
 
 
 def replayed(run: Run) -> str:
@@ -70,7 +70,7 @@ def replayed(run: Run) -> str:
 
 
 def test_poison_stops_its_own_patient_only_and_a_replay_equals_the_owner(world: World) -> None:
-    run = set_up(world, 200, SEED)
+    run = set_up(world, 160, SEED, FEW)
     sick = run.patients[0][0]
     with refused(world, sick):
         run.start()
@@ -88,7 +88,7 @@ def test_poison_stops_its_own_patient_only_and_a_replay_equals_the_owner(world: 
 
 def test_how_soon_and_how_fast_events_arrive(world: World, long: bool) -> None:
     patients, reporting = world.runtimes["patients"], world.runtimes["reporting"]
-    run = set_up(world, 2000 if long else 200, SEED + 1)
+    run = set_up(world, 2000 if long else 60, SEED + 1, PATIENTS_PER_LANE if long else FEW)
     run.start(pause=LANES / 100)
     assert run.finish(300) == Findings(), run.logs()
     calm = latencies(patients, reporting, run.tenant, of_others())
@@ -105,7 +105,7 @@ def test_relay_and_consumer_keep_up(world: World, long: bool) -> None:
     That one publishes while the relay does, so that both have the same share of the machine.
     """
     patients, reporting = world.runtimes["patients"], world.runtimes["reporting"]
-    backlog = set_up(world, 4000 if long else 600, SEED + 2)
+    backlog = set_up(world, 4000 if long else 400, SEED + 2, PATIENTS_PER_LANE if long else FEW)
     world.victims["relay"].end()
     backlog.start()
     assert wait_until(lambda: backlog.answered() == backlog.requests, 600), backlog.logs()

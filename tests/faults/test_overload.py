@@ -22,7 +22,7 @@ MANY = 64
 
 
 def test_overload_degrades_and_does_not_collapse(house: House, long: bool) -> None:
-    route, seconds = ROUTES["patients"], 60 if long else 10
+    route, seconds = ROUTES["patients"], 60 if long else 6
     with house.load(route, threads=8) as calm:
         time.sleep(seconds / 3)
     peak = rate(calm.answers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ from praxis_local.home import Home
 from praxis_local.migrate import migrate
 from praxis_local.nats import Nats
 from praxis_local.postgres import Postgres
-from praxis_local.provision import DATABASES, provision
+from praxis_local.provision import DATABASES, DatabaseUrls, provision
 from praxis_local.topology import Ports, Topology
 from praxis_patients.service import service as patients_service
 from praxis_scheduling.service import service as scheduling_service
@@ -86,35 +87,42 @@ class Practice:
 
 
 @contextmanager
-def running(home: Home, tenant_id: UUID) -> Iterator[Practice]:
-    """Run the installation for a while, on durable servers."""
+def provided(home: Home) -> Iterator[tuple[Postgres, dict[str, DatabaseUrls]]]:
+    """Run the durable server of an installation whose databases are at this level."""
     home.open()
     Authority(home.certificates).renew()
     try:
-        with Postgres(home.folder) as postgres, Nats(home.folder) as nats:
+        with Postgres(home.folder) as postgres:
             urls = provision(postgres.admin_url, DATABASES, home.passwords)
-            migrate(Topology(home, Ports.choose(8080), urls, nats.url), postgres.admin_url, PARTS)
-            services = []
-            for service in (patients_service, scheduling_service):
-                settings = service.settings(
-                    database_url=urls[service.name].app,
-                    database_owner_url=urls[service.name].owner,
-                    database_relay_url=urls[service.name].relay,
-                    nats_url=nats.url,
-                    token_public_key_file=str(home.public_key),
-                    tls_dir=str(home.certificates / service.name),
-                    keys_file=str(home.keys_file),
-                    files_dir=str(home.files),
-                    drain_seconds=0.0,
-                )
-                services.append(ServiceUnderTest(service, settings, home.private_key))
-            try:
-                yield Practice(postgres.admin_url, *services, tenant_id)
-            finally:
-                for under_test in services:
-                    under_test.close()
+            migrate(Topology(home, Ports.choose(8080), urls, ""), postgres.admin_url, PARTS)
+            yield postgres, urls
     finally:
         home.close()
+
+
+@contextmanager
+def running(home: Home, tenant_id: UUID) -> Iterator[Practice]:
+    """Run the installation for a while, on durable servers."""
+    with provided(home) as (postgres, urls), Nats(home.folder) as nats:
+        services = []
+        for service in (patients_service, scheduling_service):
+            settings = service.settings(
+                database_url=urls[service.name].app,
+                database_owner_url=urls[service.name].owner,
+                database_relay_url=urls[service.name].relay,
+                nats_url=nats.url,
+                token_public_key_file=str(home.public_key),
+                tls_dir=str(home.certificates / service.name),
+                keys_file=str(home.keys_file),
+                files_dir=str(home.files),
+                drain_seconds=0.0,
+            )
+            services.append(ServiceUnderTest(service, settings, home.private_key))
+        try:
+            yield Practice(postgres.admin_url, *services, tenant_id)
+        finally:
+            for under_test in services:
+                under_test.close()
 
 
 def soon(check: Callable[[], bool]) -> bool:
@@ -133,8 +141,19 @@ def place() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.fixture(scope="module")
+def fresh() -> Iterator[Path]:
+    """An installation in which nothing has happened yet; made once, because its databases take long."""
+    with tempfile.TemporaryDirectory(prefix="praxis-") as folder:
+        with provided(Home(Path(folder) / "home")):
+            pass
+        yield Path(folder) / "home"
+
+
 @pytest.fixture
-def home(place: Path) -> Home:
+def home(place: Path, fresh: Path) -> Home:
+    """A copy of it, with the owners that its files have, and with a bus of its own."""
+    subprocess.run(["cp", "-a", str(fresh), str(place / "home")], check=True)
     return Home(place / "home")
 
 

@@ -6,14 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 import pytest
 from google.rpc import code_pb2, error_details_pb2, status_pb2
-from tests.faults.house import ROUTES, House, targets, threads_of
+from tests.faults.house import ROUTES, House, Newcomer, targets, threads_of
 from tests.support.fault_proxy import FaultProxy, through
 from tests.support.load import Load, failures, percentile, share_ok
 
@@ -26,7 +25,9 @@ from praxis_local.topology import GATEWAY
 
 pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.timeout(280)]
 READ_SECONDS = 2.0
-ASKERS, ASKED, ASKED_PER_SECOND = 8, 120, 20.0
+ASKERS, ASKED, ASKED_PER_SECOND = 16, 120, 30.0
+# So many answers are seen before a fault and with it: enough calls for one thread each to be more than may pile up.
+ANSWERS = {True: 60, False: 40}
 # The deadline is exact on an idle machine; a loaded one wakes threads late. `--long` is for an idle one.
 LATE_SECONDS = {True: 0.5, False: 3.0}
 MORE_THREADS = 12
@@ -52,13 +53,12 @@ def side(house: House) -> Iterator[Side]:
     socket = next(iter(house.topology.databases.values())).app.partition("host=")[2]
     with FaultProxy(f"{socket}/.s.PGSQL.5432") as database:
         url = through(house.topology.databases["billing"].app, database)
-        with (
-            house.beside("billing", PRAXIS_DATABASE_URL=url) as billing,
-            FaultProxy(billing) as service,
-            house.beside(GATEWAY, **targets({"billing": service.address})) as gateway,
-        ):
-            processes = {"billing": house.listening(billing), GATEWAY: house.listening(gateway)}
-            yield Side(house, f"http://{gateway}", service, database, processes)
+        billing = Newcomer.choose("billing", PRAXIS_DATABASE_URL=url)
+        with FaultProxy(billing.address) as service:
+            gateway = Newcomer.choose(GATEWAY, **targets({"billing": service.address}))
+            with house.joined(billing, gateway):
+                processes = {part.part: house.listening(part.address) for part in (billing, gateway)}
+                yield Side(house, f"http://{gateway.address}", service, database, processes)
 
 
 FAULTS: dict[str, Callable[[FaultProxy], None]] = {
@@ -74,10 +74,10 @@ FAULTS: dict[str, Callable[[FaultProxy], None]] = {
 def test_answers_come_in_time_and_nothing_piles_up(side: Side, line: str, fault: str, long: bool) -> None:
     proxy: FaultProxy = getattr(side, line)
     with side.house.load(ROUTES["billing"], ROUTES["scheduling"], threads=8, url=side.url) as load:
-        load.wait_for(60)
+        load.wait_for(ANSWERS[long])
         before, first = side.threads(), len(load.answers)
         FAULTS[fault](proxy)
-        load.wait_for(60)
+        load.wait_for(ANSWERS[long])
         during, seen = side.threads(), load.answers[first:]
         proxy.heal()
         assert wait_until(lambda: recovered(load), HEALED_SECONDS), f"not healed: {failures(load.answers[-20:])}"
@@ -123,29 +123,44 @@ class Ailing(grpc.GenericRpcHandler):  # type: ignore[misc, type-arg] # generic 
         return b""
 
 
-@contextmanager
-def ailing(house: House, *, silent: bool) -> Iterator[tuple[Ailing, str]]:
-    """Yield who counts, and the address of a gateway that takes it for billing."""
-    handler = Ailing(silent)
-    server = grpc.server(ThreadPoolExecutor(64), handlers=[handler])
-    port = tls.listen(server, "127.0.0.1:0", Certificates(house.system.home.certificates / "billing"))
-    server.start()
+@dataclass(frozen=True)
+class Spared:
+    """Who counts, and a gateway that takes it for billing."""
+
+    handler: Ailing
+    server: grpc.Server
+    gateway: Newcomer
+
+    @classmethod
+    def choose(cls, house: House, *, silent: bool) -> Spared:
+        handler = Ailing(silent)
+        server = grpc.server(ThreadPoolExecutor(64), handlers=[handler])
+        port = tls.listen(server, "127.0.0.1:0", Certificates(house.system.home.certificates / "billing"))
+        server.start()
+        return cls(handler, server, Newcomer.choose(GATEWAY, **targets({"billing": f"127.0.0.1:{port}"})))
+
+
+@pytest.fixture(scope="module")
+def spared(house: House) -> Iterator[dict[bool, Spared]]:
+    """A silent service and one that refuses, each with a gateway whose breakers know nothing yet."""
+    both = {silent: Spared.choose(house, silent=silent) for silent in (True, False)}
     try:
-        with house.beside(GATEWAY, **targets({"billing": f"127.0.0.1:{port}"})) as gateway:
-            yield handler, f"http://{gateway}"
+        with house.joined(*(each.gateway for each in both.values())):
+            yield both
     finally:
-        handler.over.set()
-        server.stop(1).wait()
+        for each in both.values():
+            each.handler.over.set()
+            each.server.stop(1).wait()
 
 
 @pytest.mark.parametrize("silent", [True, False])
-def test_an_ailing_service_is_spared(house: House, silent: bool) -> None:
+def test_an_ailing_service_is_spared(house: House, spared: dict[bool, Spared], silent: bool) -> None:
     """A silent one gets no call while the breaker is open; one that refuses gets no more than the budget pays for."""
-    with ailing(house, silent=silent) as (handler, url):
-        began = time.monotonic()
-        with house.load(ROUTES["billing"], threads=ASKERS, per_second=ASKED_PER_SECOND, url=url) as load:
-            load.wait_for(ASKED)
-        took, asked = time.monotonic() - began, len(load.answers)
+    handler, url = spared[silent].handler, f"http://{spared[silent].gateway.address}"
+    began = time.monotonic()
+    with house.load(ROUTES["billing"], threads=ASKERS, per_second=ASKED_PER_SECOND, url=url) as load:
+        load.wait_for(ASKED)
+    took, asked = time.monotonic() - began, len(load.answers)
     print(f"{'silent' if silent else 'refusing'}: {asked} asked in {took:.1f} s, {handler.calls} calls reached it")
     assert {answer.status for answer in load.answers} <= {503, 504}
     assert handler.calls > 0

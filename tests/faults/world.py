@@ -81,6 +81,7 @@ class World:
     runtimes: dict[str, Runtime] = field(default_factory=dict)
     victims: dict[str, Victim] = field(default_factory=dict)
     collector: Collector | None = None
+    doors: dict[str, ServiceUnderTest] = field(default_factory=dict)
 
     def start(self) -> None:
         for name, (service, command) in PROGRAMS.items():
@@ -98,6 +99,12 @@ class World:
         values = {f"PRAXIS_{key.upper()}": str(value) for key, value in vars(settings).items() if value != ""}
         exports = telemetry(self.collector.url) if self.collector else {}
         return {**values, **exports, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def door(self, name: str) -> ServiceUnderTest:
+        """Return an instance of a service in this process, to call it directly; made once, because that takes long."""
+        if name not in self.doors:
+            self.doors[name] = _in_process(self, name)
+        return self.doors[name]
 
     def rows(self, database: str, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Read a database as its administrator, past the walls between practices."""
@@ -178,6 +185,8 @@ class World:
     def close(self) -> None:
         for victim in self.victims.values():
             victim.end()
+        for under in self.doors.values():
+            under.close()
         for runtime in self.runtimes.values():
             runtime.close()
 
@@ -215,15 +224,19 @@ def _migrated(platform: Platform, name: str, ports: Mapping[str, int]) -> Runtim
 
 
 @contextmanager
-def in_process(world: World, name: str, port: int = 0) -> Iterator[ServiceUnderTest]:
-    """Run one more instance of a service in this process, to call it directly."""
-    service = world.runtimes[name].service
-    settings = world.platform.settings(service.settings, name, listen=f"127.0.0.1:{port}")
-    under = ServiceUnderTest(service, settings, world.platform.private_key, work=False)
+def in_process(world: World, name: str, port: int) -> Iterator[ServiceUnderTest]:
+    """Run a service in this process for a while, where others look for it."""
+    under = _in_process(world, name, port)
     try:
         yield under
     finally:
         under.close()
+
+
+def _in_process(world: World, name: str, port: int = 0) -> ServiceUnderTest:
+    service = world.runtimes[name].service
+    settings = world.platform.settings(service.settings, name, listen=f"127.0.0.1:{port}")
+    return ServiceUnderTest(service, settings, world.platform.private_key, work=False)
 
 
 def _child_of(server: Any) -> int:
