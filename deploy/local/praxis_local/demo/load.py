@@ -21,9 +21,7 @@ from praxis_local.home import Home, write_private
 SEED = 20
 
 
-def load_demo(
-    url: str, home: Home, new_tokens: Callable[[int], list[str]], notes: list[str]
-) -> list[dict[str, Any]]:
+def load_demo(url: str, home: Home, new_tokens: Callable[[int], list[str]], notes: list[str]) -> list[dict[str, Any]]:
     """Load what is missing and return the practices with their keys and logins."""
     state = _state(home)
     if not state.get("loaded"):
