@@ -35,12 +35,13 @@ def answer_calls() -> None:
 
 
 def setup_token() -> None:
-    """Print a new token that creates one practice."""
+    """Print a new token that creates one practice, or as many as a number says, a line each."""
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     runtime = Runtime(service, Settings.from_environment())
     with runtime.database.transaction(Context(None, Actor("system", "setup"), runtime)) as session:
-        token = tenants.add_setup_token(session)
+        tokens = [tenants.add_setup_token(session) for _ in range(count)]
     runtime.close()
-    print(token)
+    print("\n".join(tokens))
 
 
 def main() -> None:

@@ -21,8 +21,17 @@ def new_simulator(tmp_path: Path) -> Iterator[Callable[[str], Simulator]]:
         simulator.kill()
 
 
-@pytest.fixture
-def simulator(new_simulator: Callable[[str], Simulator]) -> Simulator:
-    simulator = new_simulator("house")
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """One process for all tests of a file, because most of what a test would wait for is its start."""
+    simulator = Simulator(tmp_path_factory.mktemp("house"))
     simulator.start()
-    return simulator
+    yield simulator
+    simulator.kill()
+
+
+@pytest.fixture
+def simulator(shared: Simulator) -> Simulator:
+    """A simulator that remembers nothing; `test_reset_forgets_everything` shows that it does not."""
+    shared.call("POST", "/admin/reset", {})
+    return shared

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,16 @@ import psycopg
 from tests.support.canary import texts_of
 from tests.support.collector import Collector
 
+from praxis_chassis.context import Actor, Context
+from praxis_chassis.service import Runtime
+from praxis_gateway.identity.service import service as identity
+from praxis_gateway.identity.usecases import tenants
+from praxis_gateway.settings import Settings
 from praxis_local import simulator
 from praxis_local.home import Home
-from praxis_local.launcher import setup_token
 from praxis_local.processes import Program, free_port, launch, stop
 from praxis_local.provision import DATABASES, database_url, provision
-from praxis_local.topology import Ports, Topology, answers, clearinghouse, service_of
+from praxis_local.topology import GATEWAY, Ports, Topology, answers, clearinghouse, service_of
 
 START_SECONDS, STOP_SECONDS = 600.0, 60.0
 
@@ -40,7 +45,7 @@ class System:
     def url(self) -> str:
         return str(self.state["url"])
 
-    @property
+    @cached_property
     def topology(self) -> Topology:
         """Return the topology that the launcher made, for commands that an operator would run."""
         ports = Ports(gateway=int(self.url.rpartition(":")[2]), calls=self.state["calls"], probes={})
@@ -49,8 +54,12 @@ class System:
         return Topology(self.home, ports, databases, self.state["nats_url"])
 
     def setup_token(self) -> str:
-        """Return a one-time token that creates one practice."""
-        return setup_token(self.topology)
+        """Return a one-time token that creates one practice, made here: the gateway's command takes a second."""
+        runtime = Runtime(identity, Settings.from_environment(self.topology.environment(GATEWAY)))
+        with runtime.database.transaction(Context(None, Actor("system", "setup"), runtime)) as session:
+            token = tenants.add_setup_token(session)
+        runtime.close()
+        return token
 
     def command(self, service: str, *arguments: str) -> str:
         """Run a command of one service to its end and return what it said."""

@@ -179,10 +179,10 @@ class Launcher:
         if self.options.demo:
             self._clearinghouse()
             with self.progress.part("Demo practices") as notes:
-                new_token = partial(setup_token, topology)
-                content["practices"] = self._watched(lambda: load_demo(url, self.home, new_token, notes))
+                new_tokens = partial(setup_tokens, topology)
+                content["practices"] = self._watched(lambda: load_demo(url, self.home, new_tokens, notes))
         else:
-            content["setup_token"] = setup_token(topology)
+            [content["setup_token"]] = setup_tokens(topology, 1)
         self._tell(url, content, topology.devtrace_url)
         if self.options.ready_file:
             write_private(self.options.ready_file, content)
@@ -254,11 +254,11 @@ class Launcher:
         self.home.close()
 
 
-def setup_token(topology: Topology) -> str:
-    """Ask the gateway's own command for a one-time token that lets one practice be created."""
-    process = launch(topology.command(GATEWAY, "setup-token"), subprocess.PIPE)
+def setup_tokens(topology: Topology, count: int) -> list[str]:
+    """Ask the gateway's own command for one-time tokens, each of which lets one practice be created."""
+    process = launch(topology.command(GATEWAY, "setup-token", str(count)), subprocess.PIPE)
     output, _ = process.communicate()
     lines = output.decode(errors="replace").strip().splitlines()
-    if process.returncode or not lines:
+    if process.returncode or len(lines) < count:
         raise StartFailed("The gateway made no setup token:\n" + "\n".join(lines[-20:]))
-    return lines[-1]
+    return lines[-count:]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 
-from praxis_local.processes import StartFailed, launch
+from praxis_local.processes import Program, StartFailed, launch
 from praxis_local.topology import CHECKOUT, GATEWAY, Topology
 
+# Where `migrating` finds the settings of each service that it is to migrate, by its name.
+GIVEN = "PRAXIS_MIGRATIONS"
 CHASSIS = CHECKOUT / "services" / "chassis" / "praxis_chassis"
 
 
@@ -47,12 +51,14 @@ def database(name: str) -> str:
 
 
 def _run_together(topology: Topology, names: list[str]) -> None:
-    running = [(name, launch(topology.command(name, "migrate"), subprocess.PIPE)) for name in names]
-    failures = []
-    for name, process in running:
-        output, _ = process.communicate()
-        if process.returncode:
-            lines = output.decode(errors="replace").splitlines()[-20:]
-            failures.append(f"{name} could not be migrated:\n" + "\n".join(lines))
+    if not names:
+        return
+    given = json.dumps({name: topology.environment(name) for name in names})
+    command = [sys.executable, "-m", "praxis_local.migrating"]
+    process = launch(Program(name="migrate", arguments=command, environment={GIVEN: given}), subprocess.PIPE)
+    lines = process.communicate()[0].decode(errors="replace").splitlines()
+    if process.returncode or not lines:
+        raise StartFailed("The databases could not be migrated:\n" + "\n".join(lines[-20:]))
+    failures = json.loads(lines[-1])
     if failures:
-        raise StartFailed("\n".join(failures))
+        raise StartFailed("\n".join(f"{name} could not be migrated:\n{text}" for name, text in failures.items()))

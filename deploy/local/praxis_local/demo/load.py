@@ -21,13 +21,13 @@ from praxis_local.home import Home, write_private
 SEED = 20
 
 
-def load_demo(url: str, home: Home, new_token: Callable[[], str], notes: list[str]) -> list[dict[str, Any]]:
+def load_demo(url: str, home: Home, new_tokens: Callable[[int], list[str]], notes: list[str]) -> list[dict[str, Any]]:
     """Load what is missing and return the practices with their keys and logins."""
     state = _state(home)
     if not state.get("loaded"):
-        for spec in PRACTICES:
-            if spec.key not in state["practices"]:
-                state["practices"][spec.key] = create_practice(url, spec, new_token())
+        if missing := [spec for spec in PRACTICES if spec.key not in state["practices"]]:
+            for spec, token in zip(missing, new_tokens(len(missing)), strict=True):
+                state["practices"][spec.key] = create_practice(url, spec, token)
                 write_private(home.demo_file, state)
         with ThreadPoolExecutor(len(PRACTICES)) as pool:
             anchor = date.fromisoformat(state["anchor"])
