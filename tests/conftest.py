@@ -38,18 +38,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run fault tests and simulations at their full counts")
 
 
-class Scheduler(LoadFileScheduling):
-    """Gives whole files to the workers, and to one of them all that share something which takes long to make."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        folder = nodeid.split("/")[1]
-        return TOGETHER.get(folder) or super()._split_scope(nodeid)
-
-
 def area_of(nodeid: str) -> str:
     """Return the part of the tests that a test belongs to."""
     folder = nodeid.split("/")[1]
     return sys.intern(TOGETHER.get(folder, folder))
+
+
+class Scheduler(LoadFileScheduling):
+    """Gives whole files to the workers, and to one of them all that share something which takes long to make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        area = area_of(nodeid)
+        return area if area in TOGETHER.values() else super()._split_scope(nodeid)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -69,8 +69,8 @@ def replayed(run: Run) -> str:
     return subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=True).stdout
 
 
-def test_poison_stops_its_own_patient_only_and_a_replay_equals_the_owner(world: World) -> None:
-    run = set_up(world, 160, SEED, FEW)
+def test_poison_stops_its_own_patient_only_and_a_replay_equals_the_owner(world: World, long: bool) -> None:
+    run = set_up(world, 200 if long else 160, SEED, PATIENTS_PER_LANE if long else FEW)
     sick = run.patients[0][0]
     with refused(world, sick):
         run.start()

@@ -25,7 +25,7 @@ from praxis_local.topology import GATEWAY
 
 pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.timeout(280)]
 READ_SECONDS = 2.0
-ASKERS, ASKED, ASKED_PER_SECOND = 16, 120, 30.0
+ASKERS, ASKED, ASKED_PER_SECOND = 8, 120, 20.0
 # So many answers are seen before a fault and with it: enough calls for one thread each to be more than may pile up.
 ANSWERS = {True: 60, False: 40}
 # The deadline is exact on an idle machine; a loaded one wakes threads late. `--long` is for an idle one.
