@@ -33,7 +33,9 @@ pytestmark = [
     pytest.mark.timeout(900),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
-POSITIVE_EXAMPLES, NEGATIVE_EXAMPLES, FURTHER_ROUNDS = 2, 1, 6
+# How many good and how many bad calls each operation gets at first, with `--long` and without.
+EXAMPLES = {True: (6, 3), False: (4, 1)}
+FURTHER_ROUNDS = 4
 CONTRACT = [
     not_a_server_error,
     status_code_conformance,
@@ -91,6 +93,7 @@ class Caller:
     url: str
     known: Known
     own_ids: set[str]
+    examples: tuple[int, int]
     findings: Findings = field(default_factory=Findings)
 
     def read(self, path: str) -> tuple[Any, str]:
@@ -176,7 +179,7 @@ class Attempt:
 
 
 @pytest.fixture(scope="module")
-def caller(front_door: FrontDoor, lived: Lived) -> Iterator[Caller]:
+def caller(front_door: FrontDoor, lived: Lived, long: bool) -> Iterator[Caller]:
     """Somebody with a key that may do everything, who knows what the practice has named or was told."""
     key = lived.diary.post("/v1/apiKeys", {"title": "Fuzz", "scopes": ["*.*.*"]})
     known = Known()
@@ -187,7 +190,7 @@ def caller(front_door: FrontDoor, lived: Lived) -> Iterator[Caller]:
     known.by_name["setup_token"] = dict.fromkeys(front_door.setup_token() for _ in range(6))
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {key['key']}"
-        yield Caller(session, front_door.url, known, {key["id"]})
+        yield Caller(session, front_door.url, known, {key["id"]}, EXAMPLES[long])
 
 
 def test_generated_calls_never_break_the_contract(front_door: FrontDoor, lived: Lived, caller: Caller) -> None:
@@ -216,9 +219,10 @@ def test_generated_calls_never_break_the_contract(front_door: FrontDoor, lived: 
 
 def _try(attempt: Attempt) -> None:
     """Send a few generated calls of one operation."""
+    good, bad = attempt.caller.examples
     _look(attempt)
-    _generate(attempt, GenerationMode.POSITIVE, POSITIVE_EXAMPLES, SEED)
-    _generate(attempt, GenerationMode.NEGATIVE, NEGATIVE_EXAMPLES, SEED)
+    _generate(attempt, GenerationMode.POSITIVE, good, SEED)
+    _generate(attempt, GenerationMode.NEGATIVE, bad, SEED)
 
 
 def _try_again(attempt: Attempt, maker: Attempt | None) -> None:
@@ -230,7 +234,7 @@ def _try_again(attempt: Attempt, maker: Attempt | None) -> None:
             maker.number += (2 - maker.number) % 4  # nearly as it was said, once to come and once gone by
             _generate(maker, GenerationMode.POSITIVE, 2, SEED + 1 + more)
         _look(attempt)
-        _generate(attempt, GenerationMode.POSITIVE, POSITIVE_EXAMPLES, SEED + 1 + more)
+        _generate(attempt, GenerationMode.POSITIVE, attempt.caller.examples[0], SEED + 1 + more)
 
 
 def _look(attempt: Attempt) -> None:
