@@ -17,6 +17,7 @@ from praxis.patients.v1 import patient_service_pb2 as patients_pb
 from praxis.type.v1 import type_pb2
 from praxis_chassis.testing import Refused
 from praxis_patients.rules.duplicates import CLEARLY, is_settled
+from praxis_patients.store import queries
 from praxis_patients.store.duplicates import DuplicateCandidate
 
 OPEN = duplicates.DUPLICATE_CANDIDATE_STATE_OPEN
@@ -82,6 +83,28 @@ def test_a_pair_is_found_at_registration(house: House) -> None:
     assert pair.score >= 8
     assert patients_pb.MATCH_REASON_BIRTH_DATE in pair.reasons
     assert house.call("GetDuplicateCandidate", pb.GetDuplicateCandidateRequest(id=pair.id)) == pair
+
+
+def test_of_too_many_candidates_those_with_most_in_common_are_compared(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "MOST_CANDIDATES", 1)
+    for given in ("Ben", "Cyd", "Dov"):
+        anna(house, "Stone", given, phone="")
+    first = anna(house)
+    anna(house, "Stone", "Eve", phone="")
+    second = anna(house)
+    assert (first.id, second.id) in pairs(house)
+
+
+def test_a_number_of_ones_own_counts_for_more_than_any_other_key(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "MOST_CANDIDATES", 1)
+    anna(house)
+    other = anna(house, birth_date="1961-07-30", phone="312-555-0100", government_id="123-45-6789")
+    again = anna(house, government_id="123-45-6789")
+    assert (other.id, again.id) in pairs(house)
 
 
 def test_a_change_opens_a_pair_rates_it_anew_and_lets_it_go(house: House) -> None:

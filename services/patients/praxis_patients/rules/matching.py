@@ -11,6 +11,8 @@ import jellyfish
 from rapidfuzz.distance import OSA, JaroWinkler
 
 THRESHOLD = 8.0
+# Blocking keys made of a number that belongs to one patient alone.
+STRONG_KEYS = (_GOVERNMENT_ID, _MICROCHIP) = ("id:", "chip:")
 _SIMILAR = 0.88
 _SAME_STREET, _SIMILAR_STREET = 0.95, 0.86
 # People of one household share all of this, so it never counts for more.
@@ -73,8 +75,8 @@ _PLACEHOLDERS = frozenset(
 
 def blocking_keys(record: Record) -> frozenset[str]:
     """Return the keys of which two records of the same patient share at least one."""
-    keys = {f"id:{record.government_id}"} if record.government_id else set()
-    keys |= {f"chip:{chip}" for chip in record.microchips}
+    keys = {_GOVERNMENT_ID + record.government_id} if record.government_id else set()
+    keys |= {_MICROCHIP + chip for chip in record.microchips}
     return frozenset(keys | (_human_keys(record) if record.kind == "human" else _animal_keys(record)))
 
 

@@ -7,12 +7,13 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Select, and_, desc, exists, func, or_, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from praxis.patients.v1 import merge_pb2, patient_pb2
 from praxis_chassis.merging import all_within
+from praxis_patients.rules import matching
 from praxis_patients.rules.search import Purpose
 from praxis_patients.store.causes import RelatedCause
 from praxis_patients.store.merges import PatientMerge
@@ -29,7 +30,7 @@ from praxis_patients.store.models import (
 from praxis_patients.store.referrals import Referral
 
 HIDDEN = (patient_pb2.PATIENT_STATE_MERGED, patient_pb2.PATIENT_STATE_ERASED)
-MOST_CANDIDATES = 300
+MOST_CANDIDATES = 100
 
 
 def first_practice(session: Session) -> Practice | None:
@@ -71,14 +72,26 @@ def owner_of_reference(session: Session, system: str, value: str) -> UUID | None
 
 
 def candidates(session: Session, patient_id: UUID, blocks: Iterable[str]) -> Sequence[Patient]:
-    """Return other patients that share a blocking key."""
-    shared = select(PatientKey.patient_id).where(
-        PatientKey.purpose == Purpose.BLOCK.value,
-        PatientKey.value.in_(list(blocks)),
-        PatientKey.patient_id != patient_id,
+    """Return other patients that share blocking keys: those that share a number of their own first, then most keys.
+
+    What follows after the first ones has a single common key, such as a birth date, and is in all likelihood another.
+    """
+    strong = func.bool_or(or_(*(PatientKey.value.startswith(prefix) for prefix in matching.STRONG_KEYS)))
+    shared = (
+        select(PatientKey.patient_id.label("id"), strong.label("strong"), func.count().label("number"))
+        .join(Patient, Patient.id == PatientKey.patient_id)
+        .where(
+            PatientKey.purpose == Purpose.BLOCK.value,
+            PatientKey.value.in_(list(blocks)),
+            PatientKey.patient_id != patient_id,
+            Patient.state.not_in(HIDDEN),
+        )
+        .group_by(PatientKey.patient_id)
+        .order_by(desc("strong"), desc("number"), PatientKey.patient_id)
+        .limit(MOST_CANDIDATES)
+        .subquery()
     )
-    query = select(Patient).where(Patient.id.in_(shared), Patient.state.not_in(HIDDEN))
-    return session.scalars(query.order_by(Patient.id).limit(MOST_CANDIDATES)).all()
+    return session.scalars(select(Patient).join(shared, shared.c.id == Patient.id).order_by(Patient.id)).all()
 
 
 def others_with_chips(session: Session, patient_id: UUID, chips: Iterable[str]) -> list[tuple[str, Patient]]:
