@@ -26,6 +26,13 @@ AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.St
 CHARGE_EVERY = 4
 
 
+def somebody(family: str, place: int) -> patient_pb2.HumanProfile:
+    """Return a person whom nobody would take for another; some have the birth date that logs are searched for."""
+    given = f"{chr(ord('A') + place % 26)}da"
+    born = f"{1950 + place % 50}-{1 + place % 12:02}-{1 + place % 28:02}" if place % 20 else BIRTH_DATE
+    return patient_pb2.HumanProfile(name={"family": family, "given": [given]}, birth_date=born)
+
+
 class Producer:
     """One thread's worth of requests, the same ones at every start."""
 
@@ -51,18 +58,21 @@ class Producer:
 
     def send(self, number: int) -> None:
         chance = random.Random(f"{self.plan['seed']}-{self.lane}-{number}")
-        patient_id = chance.choice(self.plan["patients"][self.lane])
+        patients = self.plan["patients"][self.lane]
+        patient_id = chance.choice(patients)
         key = str(uuid5(UUID(self.plan["tenant"]), f"{self.lane}-{number}"))
         if number % CHARGE_EVERY:
-            self.call("patients.v1.PatientService/UpdatePatient", self.rename(patient_id, number), key)
+            self.call(
+                "patients.v1.PatientService/UpdatePatient",
+                self.rename(patient_id, number, self.lane * len(patients) + patients.index(patient_id)),
+                key,
+            )
         else:
             self.call("billing.v1.EncounterService/CreateEncounter", self.charge(patient_id), key)
 
-    def rename(self, patient_id: str, number: int) -> Any:
-        patient = patient_pb2.Patient(id=patient_id)
-        patient.human.name.family = f"{FAMILY}{self.lane}x{number}"
-        patient.human.name.given.append("Given")
-        patient.human.birth_date = BIRTH_DATE
+    def rename(self, patient_id: str, number: int, place: int = 0) -> Any:
+        """Return the request to give the patient at a place of the list a new name."""
+        patient = patient_pb2.Patient(id=patient_id, human=somebody(f"{FAMILY}{self.lane}x{number}", place))
         request = patient_service_pb2.UpdatePatientRequest(patient=patient)
         request.update_mask.paths.append("human")
         return request

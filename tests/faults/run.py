@@ -18,9 +18,9 @@ import psycopg
 from nats.js.errors import NotFoundError
 from tests.billing.practice import PRACTITIONER, TODAY, Practice
 from tests.faults.oracle import FLOWS, OWNERS, Findings, Oracle
-from tests.faults.producer import CHARGE_EVERY, Producer
+from tests.faults.producer import CHARGE_EVERY, Producer, somebody
 from tests.faults.world import World, in_process
-from tests.support.canary import BIRTH_DATE, FAMILY
+from tests.support.canary import FAMILY
 
 from praxis.patients.v1 import patient_pb2, patient_service_pb2
 from praxis_chassis.messaging import stream_name
@@ -31,7 +31,7 @@ from praxis_local.processes import wait_until
 from praxis_local.provision import database_url
 
 LANES, PATIENTS_PER_LANE = 4, 10
-# Enough where nothing depends on how many there are; all of one birthday, each is compared with every other one.
+# Enough where nothing depends on how many there are.
 FEW = 4
 VICTIMS = ["patients", "billing", "relay", "ledger", "consumer", "producer", "nats", "postgres"]
 PERMISSIONS = ["patients.patients.write", "patients.patients.read", "billing.encounters.post"]
@@ -135,17 +135,15 @@ def set_up(world: World, requests: int, seed: int, patients_per_lane: int = PATI
     oracle = Oracle(world, tenant)
     oracle.before = {"billing": set(oracle.applied("billing"))}
     lanes = [
-        [_register(owner, f"{FAMILY}{lane}n{number}") for number in range(patients_per_lane)] for lane in range(LANES)
+        [_register(owner, lane * patients_per_lane + number) for number in range(patients_per_lane)]
+        for lane in range(LANES)
     ]
     assert wait_until(oracle.caught_up, 90)
     return Run(world, tenant, practice.location, lanes, oracle, requests, seed)
 
 
-def _register(tenant: Any, family: str) -> str:
-    patient = patient_pb2.Patient()
-    patient.human.name.family = family
-    patient.human.name.given.append("Given")
-    patient.human.birth_date = BIRTH_DATE
+def _register(tenant: Any, place: int) -> str:
+    patient = patient_pb2.Patient(human=somebody(f"{FAMILY}n{place}", place))
     answer = tenant.call("RegisterPatient", patient_service_pb2.RegisterPatientRequest(patient=patient))
     return str(answer.patient.id)
 

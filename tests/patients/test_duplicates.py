@@ -97,9 +97,7 @@ def test_of_too_many_candidates_those_with_most_in_common_are_compared(
     assert (first.id, second.id) in pairs(house)
 
 
-def test_a_number_of_ones_own_counts_for_more_than_any_other_key(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_number_of_ones_own_counts_for_more_than_any_other_key(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "MOST_CANDIDATES", 1)
     anna(house)
     other = anna(house, birth_date="1961-07-30", phone="312-555-0100", government_id="123-45-6789")

@@ -32,8 +32,8 @@ def load_release(connection: Connection, path: Path, name: str, valid_from: date
 def _copy(connection: Connection, release: str, text: str) -> None:
     driver = connection.connection.driver_connection
     assert driver is not None
+    # Each line is what COPY reads, but for the release before it.
+    start = f"{release}\t"
     with driver.cursor() as cursor, cursor.copy(f"COPY diagnosis_codes ({COLUMNS}) FROM STDIN") as copy:
-        for line in text.splitlines():
-            code, billable, parent, description, terms = line.split("\t")
-            copy.write_row((release, code, billable == "1", parent, description, terms))
+        copy.write(start + text.rstrip("\n").replace("\\", r"\\").replace("\n", f"\n{start}") + "\n")
     connection.exec_driver_sql("ANALYZE diagnosis_codes")
