@@ -26,7 +26,8 @@ from tests.bench.stage import opened
 
 from praxis_local.processes import free_port
 
-FULL, QUICK = Effort(rounds=5, seconds=3.0, patients=200_000), Effort(rounds=1, seconds=0.5, patients=2_000)
+FULL = Effort(rounds=5, seconds=3.0, patients=200_000, days=4, calendars=32)
+QUICK = Effort(rounds=1, seconds=0.5, patients=2_000, days=1, calendars=4)
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _calls(folder: Path, effort: Effort) -> Iterator[Calls]:
     with opened(folder, names) as stage:
         services = {name: stage.start(name) for name in names}
         gateway = stage.start("gateway", **calls.PLACES)
-        yield Calls(stage, set_up(stage), gateway, services, effort)
+        yield Calls(stage, set_up(stage, days=effort.days, calendars=effort.calendars), gateway, services, effort)
 
 
 @contextmanager

@@ -32,11 +32,13 @@ TELEMETRY = Promise("8 telemetry at 1 % against off", "µs CPU per call", "≤ 1
 
 @dataclass(frozen=True)
 class Effort:
-    """How long a bench takes: rounds, seconds of each side of a round, and patients who are searched."""
+    """How much a bench takes on: rounds, seconds of each side of one, patients and calendars searched, days read."""
 
     rounds: int
     seconds: float
     patients: int
+    days: int
+    calendars: int
 
 
 @dataclass

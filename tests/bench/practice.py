@@ -18,9 +18,7 @@ from praxis_local.demo.load import create_practice
 from praxis_local.demo.practices import PRACTICES, Place
 
 SEED = 29
-PATIENTS, DAYS, PROVIDERS = 32, 4, 4
-# A second place with many calendars and nobody in them: what is searched there is all computing.
-SEARCHED = 32
+PATIENTS, PROVIDERS = 32, 4
 MINUTES, FULL_DAY = 15, 30
 Json = dict[str, Any]
 
@@ -69,8 +67,12 @@ class Practice:
         return request("POST", "/v1/appointments:findSlots", self.key, body)
 
 
-def set_up(stage: Stage) -> Practice:
-    """Make the practice through the API, while events flow from patients to scheduling."""
+def set_up(stage: Stage, *, days: int, calendars: int) -> Practice:
+    """Make the practice through the API, while events flow from patients to scheduling.
+
+    It has some full days, and a second place with many calendars and nobody in them: what is searched there is all
+    computing.
+    """
     workers = [stage.start(name, "work") for name in ("patients", "scheduling")]
     spec = next(spec for spec in PRACTICES if spec.kind == "human")
     created = create_practice(stage.system.url, spec, stage.system.setup_token())
@@ -78,7 +80,7 @@ def set_up(stage: Stage) -> Practice:
     random, today = Random(SEED), datetime.now(UTC).date()
     location_id, searched_id = _locations(api)
     providers = [_provider(api, location_id, number, today) for number in range(PROVIDERS)]
-    for number in range(PROVIDERS, PROVIDERS + SEARCHED):
+    for number in range(PROVIDERS, PROVIDERS + calendars):
         _provider(api, searched_id, number, today)
     practice = Practice(
         key=created["api_key"],
@@ -87,7 +89,7 @@ def set_up(stage: Stage) -> Practice:
         patients=[_patient(api, random, spec.places[0], today, number) for number in range(PATIENTS)],
         providers=providers,
         type_id=_appointment_type(api),
-        full_days=_weekdays(today + timedelta(days=3), DAYS),
+        full_days=_weekdays(today + timedelta(days=3), days),
         searched_id=searched_id,
     )
     _fill(api, practice)

@@ -19,7 +19,7 @@ from praxis_patients.rules import shares
 from praxis_patients.rules.shares import Share
 
 TRAINER, FARM = patient_pb2.RESPONSIBILITY_ROLE_TRAINER, patient_pb2.RESPONSIBILITY_ROLE_FARM
-OWNER = patient_pb2.RESPONSIBILITY_ROLE_OWNER
+OWNER, CO_OWNER = patient_pb2.RESPONSIBILITY_ROLE_OWNER, patient_pb2.RESPONSIBILITY_ROLE_CO_OWNER
 
 
 def on(patient: patient_pb2.Patient, day: str, group: str = "") -> dict[str, int]:
@@ -57,6 +57,24 @@ def test_a_quarter_is_sold_from_tomorrow_on(house: House) -> None:
     back = sell(house, sold, dan, ben, 1000, from_date="2027-01-01")
     assert on(back, "2027-01-01") == {"Ann": 6000, "Ben": 1000, "Cid": 1500, "Dan": 1500}
     assert on(back, "2026-12-31") == on(sold, "2026-12-31")
+
+
+def test_an_owner_who_gets_more_has_one_share(house: House) -> None:
+    ann, ben = house.party("Ann"), house.party("Ben")
+    animal = patient_pb2.AnimalProfile(name="Comet", species_code="horse")
+    horse = house.register(animal=animal, responsibilities=shared((ann, 6000), (ben, 4000))).patient
+    before = sell(house, horse, ann, ben, 1000, from_date="2026-12-01", role=OWNER, may_consent=True)
+    assert on(before, "2026-12-01") == {"Ann": 5000, "Ben": 5000}
+    (later,) = [item for item in before.responsibilities if item.party_id == ben.id and item.from_date]
+    assert (later.role, later.may_consent, later.share_basis_points) == (CO_OWNER, True, 5000)
+    whole = sell(house, before, ann, ben, from_date="2027-01-01")
+    assert on(whole, "2027-01-01") == {"Ben": 10_000}
+    assert [item.may_consent for item in whole.responsibilities if item.from_date == "2027-01-01"] == [True]
+    said = [item for item in whole.responsibilities if item.from_date == "2027-01-01"]
+    for item in said:
+        item.from_date = ""
+    again = pb.ChangeResponsibilitiesRequest(id=horse.id, responsibilities=said, from_date="2027-02-01")
+    assert on(house.call("ChangeResponsibilities", again), "2027-02-01") == {"Ben": 10_000}
 
 
 def test_the_same_key_sells_once(house: House) -> None:
@@ -277,6 +295,7 @@ class Owners(RuleBasedStateMachine):
             )
             for item in self.patient.responsibilities
         ]
+        assert shares.first_repeated(rows) is None
         days = {date.min, *(row.from_date for row in rows), *(row.to_date for row in rows)} - {date.max}
         for day in days:
             assert set(shares.totals(rows, day).values()) == {10_000}, day

@@ -85,7 +85,7 @@ class TooLittle(ValueError):
 
 def handed_over(held: Sequence[Share[P]], basis_points: int, day: date) -> tuple[list[Share[P]], list[Share[P]]]:
     """Return what stays of somebody's shares from a day on, and what another one takes over; nothing means all."""
-    later = [replace(share, from_date=max(share.from_date, day)) for share in held if share.to_date > day]
+    later = from_day(held, day)
     days = sorted({share.from_date for share in later} | {share.to_date for share in later})
     kept: list[Share[P]] = []
     taken: list[Share[P]] = []
@@ -99,6 +99,23 @@ def handed_over(held: Sequence[Share[P]], basis_points: int, day: date) -> tuple
             taken.append(replace(parts[0], payer=later[0].payer, basis_points=wanted))
             kept += _less(parts, wanted)
     return joined(kept), joined(taken)
+
+
+def pooled(held: Sequence[Share[P]], more: Sequence[Share[P]]) -> list[Share[P]]:
+    """Return the shares of somebody who gets more: one share on every day, that of before where there was one."""
+    every = [*held, *more]
+    days = sorted({share.from_date for share in every} | {share.to_date for share in every})
+    found: list[Share[P]] = []
+    for start, end in pairwise(days):
+        if parts := [share for share in every if share.covers(start)]:
+            total = sum(part.basis_points for part in parts)
+            found.append(replace(parts[0], from_date=start, to_date=end, basis_points=total))
+    return joined(found)
+
+
+def from_day(held: Iterable[Share[P]], day: date) -> list[Share[P]]:
+    """Return what of the shares lies on a day and after it."""
+    return [replace(share, from_date=max(share.from_date, day)) for share in held if share.to_date > day]
 
 
 def _less(parts: Sequence[Share[P]], wanted: int) -> list[Share[P]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -68,11 +69,14 @@ def transfer(session: Session, request: pb.TransferOwnershipRequest) -> Patient:
     if not any(row.share.covers(day) for row in given):
         raise invalid("from_party_id", "NO_SUCH_SHARE", date=day)
     rest, taken = _handed_over(given, request, day)
-    others = [row for row in patient.responsibilities if row not in given or row.share.from_date < day]
-    for row in given:
+    own = [row for row in patient.responsibilities if _is_own(row, request)]
+    moved = [*given, *own]
+    others = [row for row in patient.responsibilities if row not in moved or row.share.from_date < day]
+    held = [_granted(share, request) for share in shares.from_day([row.share for row in own], day)]
+    for row in moved:
         row.to_date = min(row.share.to_date, day) if row.share.from_date < day else row.to_date
-    new = [share.payer.continued(share) for share in rest] + [_taker(share, request, taker) for share in taken]
-    patient.responsibilities = _appended(others, new)
+    got = shares.pooled(held, [_as_taker(share, request, taker) for share in taken])
+    patient.responsibilities = _appended(others, [share.payer.continued(share) for share in [*rest, *got]])
     _check_shares(patient, "share_basis_points")
     return _changed(session, patient, day)
 
@@ -90,11 +94,32 @@ def _handed_over(given: list[Responsibility], request: pb.TransferOwnershipReque
         raise invalid("share_basis_points", "SHARE_TOO_LARGE", share=few.held, date=few.day) from None
 
 
-def _taker(share: Share[Responsibility], request: pb.TransferOwnershipRequest, party: Party) -> Responsibility:
+def _is_own(row: Responsibility, request: pb.TransferOwnershipRequest) -> bool:
+    """Tell whether a row is a share that the taker has already, to which more comes."""
+    same = str(row.party_id) == request.to_party_id and set(row.revenue_groups) == set(request.revenue_groups)
+    return same and row.share_basis_points > 0 and _family(row.role) == _family(request.role or _CO_OWNER)
+
+
+def _family(role: int) -> int:
+    return _FAMILIES.get(role, role)
+
+
+def _granted(share: Share[Responsibility], request: pb.TransferOwnershipRequest) -> Share[Responsibility]:
+    """Return a share that the taker has already, with what he may do besides."""
+    row = share.payer.continued(share)
+    row.may_consent = row.may_consent or request.may_consent
+    row.may_be_informed = row.may_be_informed or request.may_be_informed
+    return replace(share, payer=row)
+
+
+def _as_taker(
+    share: Share[Responsibility], request: pb.TransferOwnershipRequest, party: Party
+) -> Share[Responsibility]:
+    """Return a share that is handed over, as the taker's."""
     row = share.payer.continued(share)
     row.party_id, row.role = party.id, request.role or _CO_OWNER
     row.may_consent, row.may_be_informed = request.may_consent, request.may_be_informed
-    return row
+    return replace(share, payer=row)
 
 
 def _appended(kept: list[Responsibility], new: list[Responsibility]) -> list[Responsibility]:
@@ -135,7 +160,7 @@ def _rows(session: Session, patient: Patient, said: Said, path: str, first: int)
 
 def _refuse_repeated(rows: Sequence[Responsibility], path: str) -> None:
     """Refuse a party that is named twice as the same thing, for the same days and charges."""
-    named = [(row.share, (row.party_id, _FAMILIES.get(row.role, row.role))) for row in rows]
+    named = [(row.share, (row.party_id, _family(row.role))) for row in rows]
     said = [Share(payer, it.basis_points, it.from_date, it.to_date, it.groups) for it, payer in named]
     if found := shares.first_repeated(said):
         earlier, later = found
