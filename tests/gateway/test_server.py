@@ -19,6 +19,8 @@ from gateway_support import refused
 from praxis_gateway.composition import Gateway
 
 JSON = {"Content-Type": "application/json"}
+# Long enough for a busy machine to ask once more before the door is closed.
+DRAIN_SECONDS = 4
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,7 @@ def server(gateway: Gateway) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    values = {**asdict(gateway.runtime.settings), "listen": address, "drain_seconds": 1}
+    values = {**asdict(gateway.runtime.settings), "listen": address, "drain_seconds": DRAIN_SECONDS}
     settings = {f"PRAXIS_{name.upper()}": str(value) for name, value in values.items() if value != ""}
     child = subprocess.Popen([sys.executable, "-m", "praxis_gateway", "serve"], env={**os.environ, **settings})
     try:
