@@ -1,4 +1,4 @@
-"""The web server: granian with blocking threads; it stops only after traffic has been told to go elsewhere."""
+"""The web server: granian with blocking threads; it stops, and changes workers, without refusing anybody."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
-from granian.server.mp import MPServer
+from granian.server.mp import MPServer, WorkerProcess
 
 from praxis_chassis.machine import collect_rarely
 from praxis_chassis.tls import certificates_of
@@ -21,21 +23,68 @@ from praxis_gateway.app import DRAIN_FILE
 from praxis_gateway.composition import compose
 from praxis_gateway.settings import Settings
 
-LONGEST_DRAIN_SECONDS = 20
+LONGEST_DRAIN_SECONDS, LONGEST_START_SECONDS = 20, 60
 _HEADER_TIMEOUT_MS = 10_000
 _DIE_WITH_PARENT = 1
+# Columns of /proc/net/tcp.
+_LOCAL, _STATE, _INODE, _LISTENING = 1, 3, 9, "0A"
 
 
 class DrainingServer(MPServer):
-    """Granian that answers “not ready” for a while before it stops taking connections."""
+    """Granian that says “not ready” before it takes no more connections, and lets an old worker go when a new one does.
+
+    By itself it gives a new worker a few seconds; where starting takes longer, there was nobody to take connections.
+    """
 
     drain_seconds: float = 0.0
+    renewing: bool = False
 
     def shutdown(self, exit_code: int = 0) -> None:
         """Fail readiness, wait until balancers have noticed, then let calls in flight finish."""
         Path(os.environ[DRAIN_FILE]).touch()
         time.sleep(self.drain_seconds)
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]  # granian has no types
+
+    def _reload(self, spawn_target: Any, target_loader: Any) -> None:
+        self.renewing = True
+        super()._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+        self.renewing = False
+
+    def _spawn_worker(self, *given: Any, **named: Any) -> WorkerProcess:
+        worker: Any = super()._spawn_worker(*given, **named)  # type: ignore[no-untyped-call]
+        if self.renewing:
+            worker.start = partial(self._start, worker, worker.start)
+        return worker
+
+    def _start(self, worker: Any, start: Callable[[], None]) -> None:
+        """Start a worker and wait until it takes connections, unless it dies or all shall end."""
+        start()
+        latest = time.monotonic() + LONGEST_START_SECONDS
+        while time.monotonic() < latest and worker.is_alive() and not self.interrupt_signal:
+            if listens(worker.inner.pid, self.bind_port):
+                return
+            time.sleep(0.05)
+
+
+def listens(process_id: int, port: int) -> bool:
+    """Tell whether a process has a socket that listens at a port; where there is no /proc, workers share their socket."""
+    place = Path(f"/proc/{process_id}")
+    if not place.exists():
+        return True
+    rows = [line.split() for table in ("tcp", "tcp6") for line in (place / "net" / table).read_text().splitlines()[1:]]
+    wanted = {
+        f"socket:[{row[_INODE]}]"
+        for row in rows
+        if row[_STATE] == _LISTENING and int(row[_LOCAL].rpartition(":")[2], 16) == port
+    }
+    return any(_target(path) in wanted for path in (place / "fd").iterdir())
+
+
+def _target(path: Path) -> str:
+    try:
+        return str(path.readlink())
+    except OSError:  # closed a moment ago
+        return ""
 
 
 def serve(settings: Settings) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -64,6 +65,29 @@ def test_odd_headers_get_an_answer(server: tuple[str, Any]) -> None:
     refused(httpx.get(url, headers={"Authorization": b"Bearer \xe9"}), 401, "UNAUTHENTICATED")
     assert httpx.get(url, headers={"Cookie": b"praxis=\xff\xfe"}).status_code == 401
     assert httpx.get(url, headers={"Accept-Language": "de;q=x,*"}).status_code == 401
+
+
+def test_an_old_worker_stays_until_the_new_one_takes_connections(server: tuple[str, subprocess.Popen[bytes]]) -> None:
+    url, child = server
+    before = workers(child)
+    child.send_signal(signal.SIGHUP)
+    while not (fresh := workers(child) - before):
+        time.sleep(0.005)
+    (new,) = fresh
+    os.kill(new, signal.SIGSTOP)
+    try:
+        for _ in range(50):  # for longer than any worker is given by itself
+            assert httpx.get(f"{url}/livez").status_code == 200
+            time.sleep(0.1)
+        assert before < workers(child)
+    finally:
+        os.kill(new, signal.SIGCONT)
+    wait_for(lambda: workers(child) == fresh)
+    assert httpx.get(f"{url}/livez").status_code == 200
+
+
+def workers(child: subprocess.Popen[bytes]) -> set[int]:
+    return {int(each) for each in Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()}
 
 
 def test_it_stops_taking_calls_after_saying_so(server: tuple[str, subprocess.Popen[bytes]]) -> None:
