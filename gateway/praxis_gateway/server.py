@@ -15,7 +15,7 @@ from typing import Any
 
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
-from granian.server.mp import MPServer, WorkerProcess
+from granian.server.mp import MPServer
 
 from praxis_chassis.machine import collect_rarely
 from praxis_chassis.tls import certificates_of
@@ -50,8 +50,8 @@ class DrainingServer(MPServer):
         super()._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
         self.renewing = False
 
-    def _spawn_worker(self, *given: Any, **named: Any) -> WorkerProcess:
-        worker: Any = super()._spawn_worker(*given, **named)  # type: ignore[no-untyped-call]
+    def _spawn_worker(self, *given: Any, **named: Any) -> Any:
+        worker: Any = super()._spawn_worker(*given, **named)
         if self.renewing:
             worker.start = partial(self._start, worker, worker.start)
         return worker
@@ -67,7 +67,7 @@ class DrainingServer(MPServer):
 
 
 def listens(process_id: int, port: int) -> bool:
-    """Tell whether a process has a socket that listens at a port; where there is no /proc, workers share their socket."""
+    """Tell whether a process has a socket that listens at a port; without /proc, workers share one that always does."""
     place = Path(f"/proc/{process_id}")
     if not place.exists():
         return True
