@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 # How many good and how many bad calls each operation gets at first, with `--long` and without.
-EXAMPLES = {True: (6, 3), False: (2, 1)}
+EXAMPLES = {True: (6, 3), False: (3, 1)}
 # What none of them reached gets so many more good ones, so often.
 FURTHER_EXAMPLES, FURTHER_ROUNDS = 4, 4
 CONTRACT = [
