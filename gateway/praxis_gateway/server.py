@@ -47,8 +47,10 @@ class DrainingServer(MPServer):
 
     def _reload(self, spawn_target: Any, target_loader: Any) -> None:
         self.renewing = True
-        super()._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
-        self.renewing = False
+        try:
+            super()._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+        finally:
+            self.renewing = False
 
     def _spawn_worker(self, *given: Any, **named: Any) -> Any:
         worker: Any = super()._spawn_worker(*given, **named)
@@ -71,13 +73,18 @@ def listens(process_id: int, port: int) -> bool:
     place = Path(f"/proc/{process_id}")
     if not place.exists():
         return True
-    rows = [line.split() for table in ("tcp", "tcp6") for line in (place / "net" / table).read_text().splitlines()[1:]]
+    try:  # the process may end at any moment, and a machine may know no IPv6
+        tables = [table.read_text() for table in (place / "net").glob("tcp*")]
+        links = [_target(path) for path in (place / "fd").iterdir()]
+    except OSError:
+        return False
+    rows = [line.split() for table in tables for line in table.splitlines()[1:]]
     wanted = {
         f"socket:[{row[_INODE]}]"
         for row in rows
         if row[_STATE] == _LISTENING and int(row[_LOCAL].rpartition(":")[2], 16) == port
     }
-    return any(_target(path) in wanted for path in (place / "fd").iterdir())
+    return not wanted.isdisjoint(links)
 
 
 def _target(path: Path) -> str:

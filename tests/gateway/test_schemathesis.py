@@ -235,7 +235,7 @@ def _try_again(attempt: Attempt, maker: Attempt | None) -> None:
             maker.number += (2 - maker.number) % 4  # nearly as it was said, once to come and once gone by
             _generate(maker, GenerationMode.POSITIVE, 2, SEED + 1 + more)
         _look(attempt)
-        _generate(attempt, GenerationMode.POSITIVE, FURTHER_EXAMPLES, SEED + 1 + more)
+        _generate(attempt, GenerationMode.POSITIVE, max(FURTHER_EXAMPLES, attempt.caller.examples[0]), SEED + 1 + more)
 
 
 def _look(attempt: Attempt) -> None:
