@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from billing.practice import PRACTITIONER, TODAY, Practice
 
 from praxis.billing.v1 import catalog_pb2, catalog_service_pb2, encounter_service_pb2
 from praxis.billing.v1 import missed_charge_service_pb2 as pb
+from praxis.patients.v1 import events_pb2 as patients
 from praxis.scheduling.v1 import appointment_type_pb2, visit_pb2
 from praxis.scheduling.v1 import events_pb2 as scheduling
 from praxis_chassis.testing import Refused, ServiceUnderTest
@@ -69,6 +71,16 @@ def kind_of(practice: Practice, *codes: str, name: str = "Check") -> str:
 
 def missed(practice: Practice, **wanted: Any) -> list[Any]:
     return list(practice.tenant.call("ListMissedCharges", pb.ListMissedChargesRequest(**wanted)).missed_charges)
+
+
+def dismiss(practice: Practice, stay: Stay, *codes: str, reason: str = "Not done today", **more: Any) -> Any:
+    items = [practice.items[code] for code in codes]
+    request = pb.DismissMissedChargeRequest(visit_id=stay.visit.id, catalog_item_ids=items, reason=reason)
+    return practice.tenant.call("DismissMissedCharge", request, **more)
+
+
+def restore(practice: Practice, visit_id: str) -> Any:
+    return practice.tenant.call("RestoreMissedCharge", pb.RestoreMissedChargeRequest(visit_id=visit_id))
 
 
 def told(found: Any) -> tuple[list[tuple[str, str]], str]:
@@ -189,3 +201,76 @@ def test_pages_dates_and_places(practice: Practice) -> None:
     with pytest.raises(Refused) as refused:
         missed(practice, from_date="2026-03-02", to_date="2026-03-01")
     assert [(place, why) for place, why, _ in refused.value.violations] == [("to_date", "ENDS_BEFORE_START")]
+
+
+def test_what_was_not_forgotten_leaves_the_list_and_comes_back(practice: Practice) -> None:
+    stay = Stay.begin(practice, practice.human(), kind_of(practice, "99213", "85025")).go_to_checkout()
+    left = dismiss(practice, stay, "85025")
+    assert told(left) == ([("99213", "100.00")], "100.00") == told(missed(practice)[0])
+    assert (left.dismissal.reason, left.dismissal.nothing_charged) == ("Not done today", False)
+    assert left.dismissal.dismissed_by
+    assert left.dismissal.dismiss_time.seconds
+    assert told(missed(practice, dismissed=True)[0]) == ([("85025", "25.50")], "25.50")
+    dismiss(practice, stay, "99213", reason="A visit free of charge")
+    assert missed(practice) == []
+    (gone,) = missed(practice, dismissed=True)
+    assert list(gone.dismissal.catalog_item_ids) == [practice.items["85025"], practice.items["99213"]]
+    assert (gone.dismissal.reason, gone.dismissal.nothing_charged) == ("A visit free of charge", True)
+    assert told(restore(practice, stay.visit.id)) == told(missed(practice)[0])
+    assert missed(practice, dismissed=True) == []
+    assert told(missed(practice)[0]) == ([("99213", "100.00"), ("85025", "25.50")], "125.50")
+
+
+def test_a_visit_without_usual_items_is_dismissed_as_a_whole(practice: Practice) -> None:
+    stay = Stay.begin(practice, practice.human(), "").go_to_checkout()
+    assert dismiss(practice, stay).dismissal.nothing_charged
+    assert missed(practice) == []
+    assert [each.visit_id for each in missed(practice, dismissed=True)] == [stay.visit.id]
+
+
+def test_a_dismissed_visit_comes_back_when_more_is_missed(practice: Practice) -> None:
+    patient, kind = practice.human(), kind_of(practice, "99213", "85025")
+    stay = Stay.begin(practice, patient, kind).go_to_checkout()
+    posted = practice.post(patient, "99213", visit_id=stay.visit.id)
+    assert not dismiss(practice, stay, "85025").dismissal.nothing_charged
+    assert missed(practice) == []
+    request = encounter_service_pb2.ReverseEncounterRequest(id=posted.id, etag=posted.etag, reason="wrong patient")
+    practice.tenant.call("ReverseEncounter", request)
+    assert told(missed(practice)[0]) == ([("99213", "100.00")], "100.00")
+
+
+def test_only_what_is_shown_is_dismissed(practice: Practice) -> None:
+    patient = practice.human()
+    stay = Stay.begin(practice, patient, kind_of(practice, "99213")).go_to_checkout()
+    for codes, why in (((), "MISSED_ITEMS_NOT_NAMED"), (("99213", "85025"), "NOT_MISSED"), (("RABIES",), "NOT_MISSED")):
+        with pytest.raises(Refused) as refused:
+            dismiss(practice, stay, *codes)
+        assert [(place, reason) for place, reason, _ in refused.value.violations] == [("catalog_item_ids", why)]
+    practice.post(patient, "99213", visit_id=stay.visit.id)
+    with pytest.raises(Refused, match="NOTHING_MISSED"):
+        dismiss(practice, stay, "99213")
+    for visit_id in (stay.visit.id, str(new_id())):
+        with pytest.raises(Refused, match="NOT_FOUND"):
+            restore(practice, visit_id)
+    with_doctor = Stay.begin(practice, patient, "")
+    with pytest.raises(Refused, match="NOTHING_MISSED"):
+        dismiss(practice, with_doctor)
+
+
+def test_what_was_said_is_forgotten_with_the_patient(practice: Practice) -> None:
+    patient = practice.human()
+    stay = Stay.begin(practice, patient, "").go_to_checkout()
+    dismiss(practice, stay, reason="Numbat came for a talk")
+    practice.tenant.receive(patients.PatientErased(patient_id=patient), patient)
+    (found,) = missed(practice, dismissed=True)
+    assert (found.visit_id, found.dismissal.reason) == (stay.visit.id, "")
+
+
+def test_two_who_dismiss_at_once_lose_nothing(practice: Practice) -> None:
+    stay = Stay.begin(practice, practice.human(), kind_of(practice, "99213", "85025")).go_to_checkout()
+    with ThreadPoolExecutor(2) as pool:
+        for waiting in [pool.submit(dismiss, practice, stay, code) for code in ("99213", "85025")]:
+            waiting.result()
+    (found,) = missed(practice, dismissed=True)
+    assert {*found.dismissal.catalog_item_ids} == {practice.items["99213"], practice.items["85025"]}
+    assert (missed(practice), found.dismissal.nothing_charged) == ([], True)

@@ -20,6 +20,7 @@ from praxis_billing.store.copies import (
 )
 from praxis_billing.store.encounters import Charge, Encounter, Share
 from praxis_billing.store.ledger import ControlTotals, Entry, Journal, LedgerAccount, RemittancePosting
+from praxis_billing.store.missed_charges import MissedChargeDismissal
 from praxis_billing.store.payments import Adjustment, Allocation, Payment
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Journal",
     "LedgerAccount",
     "LocationCopy",
+    "MissedChargeDismissal",
     "PartyCopy",
     "PatientCopy",
     "PayerCopy",

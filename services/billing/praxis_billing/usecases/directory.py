@@ -19,6 +19,7 @@ from praxis_billing.store.models import (
     CoverageCopy,
     Encounter,
     LocationCopy,
+    MissedChargeDismissal,
     PartyCopy,
     PatientCopy,
     PayerCopy,
@@ -189,6 +190,8 @@ def erase_patient(session: Session, patient_id: UUID) -> None:
         .values(reversal_reason="", authorization_number="", external_reference="")
     )
     session.execute(update(Adjustment).where(Adjustment.patient_id == patient_id).values(note=""))
+    visits = select(VisitCopy.id).where(VisitCopy.patient_id == patient_id)
+    session.execute(update(MissedChargeDismissal).where(MissedChargeDismissal.visit_id.in_(visits)).values(reason=""))
     for party_id in session.scalars(select(PartyCopy.id).where(PartyCopy.patient_id == patient_id)):
         erase_party(session, party_id)
     for statement in session.scalars(select(Statement).where(Statement.patient_ids.contains([patient_id]))):

@@ -7,20 +7,29 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, any_, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, any_, exists, false, func, or_, select
 from sqlalchemy.orm import Session
 
-from praxis.billing.v1 import catalog_pb2, encounter_pb2
+from praxis.billing.v1 import catalog_pb2, encounter_pb2, errors_pb2
 from praxis.billing.v1 import missed_charge_pb2 as pb
-from praxis.billing.v1.missed_charge_service_pb2 import ListMissedChargesRequest
+from praxis.billing.v1.missed_charge_service_pb2 import DismissMissedChargeRequest, ListMissedChargesRequest
 from praxis.scheduling.v1 import visit_pb2
 from praxis_billing.rules.fees import Circumstances, FeeOption, select_fee
 from praxis_billing.store import queries
-from praxis_billing.store.models import AppointmentTypeCopy, CatalogItem, Charge, Encounter, PatientCopy, VisitCopy
+from praxis_billing.store.models import (
+    AppointmentTypeCopy,
+    CatalogItem,
+    Charge,
+    Encounter,
+    MissedChargeDismissal,
+    PatientCopy,
+    VisitCopy,
+)
 from praxis_chassis import clock
+from praxis_chassis.context import context_of
 from praxis_chassis.database import uuid_of
-from praxis_chassis.errors import invalid
-from praxis_chassis.mapping import read_calendar_date, wire_money
+from praxis_chassis.errors import DomainError, invalid, not_found
+from praxis_chassis.mapping import instant, read_calendar_date, wire_money
 from praxis_chassis.types import Money
 
 AT_CHECKOUT = (visit_pb2.VISIT_STATE_READY_FOR_CHECKOUT, visit_pb2.VISIT_STATE_COMPLETED)
@@ -38,22 +47,78 @@ USUAL = and_(
     CatalogItem.retired.is_(False),
     CatalogItem.sector.in_([catalog_pb2.SECTOR_ALL, PatientCopy.sector]),
 )
+# No rows for most visits, so that every condition must hold where nothing is said as well.
+NOT_DISMISSED = or_(
+    MissedChargeDismissal.visit_id.is_(None), ~(CatalogItem.id == any_(MissedChargeDismissal.catalog_item_ids))
+)
 # A practice that forgets little has few hits, so that a list without an end would read all its years.
 USUAL_RANGE = timedelta(days=90)
 
 
 def wanted(session: Session, request: ListMissedChargesRequest) -> Select[VisitCopy]:
-    """Return the query of visits with missed charges."""
+    """Return the query of visits with missed charges, or of those for which people dismissed some."""
+    query = select(VisitCopy).outerjoin(MissedChargeDismissal, MissedChargeDismissal.visit_id == VisitCopy.id)
+    query = query.where(VisitCopy.state.in_(AT_CHECKOUT), *_asked(session, request))
+    if request.dismissed:
+        return query.where(MissedChargeDismissal.visit_id.is_not(None))
     charged = select(Charge.id).join(Encounter, Encounter.id == Charge.encounter_id).where(*OF_VISIT)
     lacks = and_(
-        USUAL, ~exists(charged.where(Charge.catalog_item_id == CatalogItem.id).correlate(VisitCopy, CatalogItem))
+        USUAL,
+        NOT_DISMISSED,
+        ~exists(charged.where(Charge.catalog_item_id == CatalogItem.id).correlate(VisitCopy, CatalogItem)),
     )
-    nothing = ~exists(select(Encounter.id).where(*OF_VISIT).correlate(VisitCopy))
-    something = exists(select(CatalogItem.id).where(lacks).correlate(VisitCopy, AppointmentTypeCopy, PatientCopy))
-    kind = AppointmentTypeCopy.id == VisitCopy.appointment_type_id
-    query = select(VisitCopy).join(PatientCopy, PatientCopy.id == VisitCopy.patient_id)
-    query = query.outerjoin(AppointmentTypeCopy, kind)
-    return query.where(VisitCopy.state.in_(AT_CHECKOUT), or_(nothing, something), *_asked(session, request))
+    nothing = and_(
+        ~exists(select(Encounter.id).where(*OF_VISIT).correlate(VisitCopy)),
+        ~func.coalesce(MissedChargeDismissal.nothing_charged, false()),
+    )
+    outer = (VisitCopy, AppointmentTypeCopy, PatientCopy, MissedChargeDismissal)
+    something = exists(select(CatalogItem.id).where(lacks).correlate(*outer))
+    query = query.join(PatientCopy, PatientCopy.id == VisitCopy.patient_id)
+    query = query.outerjoin(AppointmentTypeCopy, AppointmentTypeCopy.id == VisitCopy.appointment_type_id)
+    return query.where(or_(nothing, something))
+
+
+def dismiss(session: Session, request: DismissMissedChargeRequest) -> pb.MissedCharge:
+    """Note that items were not forgotten; what the caller was not shown stays on the list."""
+    visit = _locked(session, request.visit_id)
+    if session.scalars(wanted(session, ListMissedChargesRequest(visit_id=request.visit_id))).first() is None:
+        raise DomainError(errors_pb2.ERROR_REASON_NOTHING_MISSED, visit_id=visit.id)
+    (shown,) = messages(session, [visit])
+    missed, named = {UUID(item.catalog_item_id) for item in shown.items}, {*map(UUID, request.catalog_item_ids)}
+    if named - missed:
+        raise invalid("catalog_item_ids", "NOT_MISSED")
+    if missed and not named:
+        raise invalid("catalog_item_ids", "MISSED_ITEMS_NOT_NAMED")
+    row = queries.copy_of(session, MissedChargeDismissal, visit.id)
+    if row is None:
+        row = MissedChargeDismissal(visit_id=visit.id, catalog_item_ids=[], nothing_charged=False)
+        session.add(row)
+    row.catalog_item_ids = [*row.catalog_item_ids, *sorted(named - {*row.catalog_item_ids})]
+    row.nothing_charged = row.nothing_charged or (named == missed and not shown.encounter_id)
+    row.reason, row.dismissed_by = request.reason.strip(), str(context_of(session).actor)
+    row.dismiss_time = clock.now(session)
+    session.flush()
+    return messages(session, [visit])[0]
+
+
+def restore(session: Session, visit_id: str) -> pb.MissedCharge:
+    """Forget that anything was dismissed for a visit."""
+    visit = _locked(session, visit_id)
+    row = queries.copy_of(session, MissedChargeDismissal, visit.id)
+    if row is None:
+        raise not_found("dismissal of missed charges", visit_id)
+    session.delete(row)
+    session.flush()
+    return messages(session, [visit])[0]
+
+
+def _locked(session: Session, visit_id: str) -> VisitCopy:
+    """Return a visit of which nobody else can dismiss anything meanwhile."""
+    key = (context_of(session).tenant, uuid_of(visit_id, "visit_id"))
+    visit = session.get(VisitCopy, key, with_for_update=True)
+    if visit is None:
+        raise not_found("visit", visit_id)
+    return visit
 
 
 def _asked(session: Session, request: ListMissedChargesRequest) -> Iterable[ColumnElement[bool]]:
@@ -73,11 +138,11 @@ def _asked(session: Session, request: ListMissedChargesRequest) -> Iterable[Colu
         yield VisitCopy.id == uuid_of(request.visit_id, "visit_id")
 
 
-def messages(session: Session, visits: Sequence[VisitCopy]) -> list[pb.MissedCharge]:
-    """Return visits with what was not charged for each."""
+def messages(session: Session, visits: Sequence[VisitCopy], *, dismissed: bool = False) -> list[pb.MissedCharge]:
+    """Return visits with what was not charged for each, and either was not dismissed or was."""
     encounters, kinds = _encounters(session, visits), _kinds(session, visits)
     items, sectors = _items(session, kinds.values()), _sectors(session, visits)
-    pricing = Pricing(session)
+    pricing, dismissals = Pricing(session), _dismissals(session, visits)
     found = []
     for visit in visits:
         posted, kind = encounters[visit.id], kinds.get(visit.appointment_type_id)
@@ -85,8 +150,13 @@ def messages(session: Session, visits: Sequence[VisitCopy]) -> list[pb.MissedCha
         known = [items[key] for key in kind.default_catalog_item_ids if key in items] if kind else []
         usual = [item for item in known if item.sector in fitting]
         charged = {charge.catalog_item_id for encounter in posted for charge in encounter.charges}
-        missed = [item for item in usual if item.id not in charged]
-        found.append(_message(pricing, visit, kind, posted, missed))
+        dismissal = dismissals.get(visit.id)
+        gone = {*dismissal.catalog_item_ids} if dismissal else set()
+        missed = [item for item in usual if item.id not in charged and (item.id in gone) == dismissed]
+        message = _message(pricing, visit, kind, posted, missed)
+        if dismissal:
+            message.dismissal.CopyFrom(_dismissal(dismissal))
+        found.append(message)
     return found
 
 
@@ -120,6 +190,16 @@ def _item(item: CatalogItem, amount: Money | None) -> pb.MissedItem:
     if amount is not None:
         message.amount.CopyFrom(wire_money(amount))
     return message
+
+
+def _dismissal(row: MissedChargeDismissal) -> pb.MissedChargeDismissal:
+    return pb.MissedChargeDismissal(
+        catalog_item_ids=map(str, row.catalog_item_ids),
+        nothing_charged=row.nothing_charged,
+        reason=row.reason,
+        dismissed_by=row.dismissed_by,
+        dismiss_time=instant(row.dismiss_time),
+    )
 
 
 @dataclass
@@ -174,6 +254,11 @@ def _encounters(session: Session, visits: Sequence[VisitCopy]) -> dict[UUID, lis
     for visit_id, encounter in sorted(rows, key=lambda row: row.Encounter.visit_id is None):
         found[visit_id].append(encounter)
     return found
+
+
+def _dismissals(session: Session, visits: Sequence[VisitCopy]) -> dict[UUID, MissedChargeDismissal]:
+    query = select(MissedChargeDismissal).where(MissedChargeDismissal.visit_id.in_([visit.id for visit in visits]))
+    return {row.visit_id: row for row in session.scalars(query)}
 
 
 def _kinds(session: Session, visits: Sequence[VisitCopy]) -> dict[UUID | None, AppointmentTypeCopy]:
