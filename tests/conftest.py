@@ -13,6 +13,7 @@ import pytest
 # Tests start programs while gRPC's threads run; its fork handlers would stop calls that are under way.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
+from hypothesis import HealthCheck, settings
 from support.platform import Platform
 from support.servers import servers
 from xdist.scheduler import LoadFileScheduling
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from support.front_door import FrontDoor
     from support.practice_day import Lived
 
+# How fast a machine draws examples says nothing about what is tested with them; everywhere they are the same ones.
+settings.register_profile(
+    "praxis", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("praxis")
 # Folders whose tests share something that takes a minute to make, so that one worker gets them all.
 TOGETHER = {"contracts": "gateway", "gateway": "gateway", "journeys": "journeys"}
 # What takes longest comes last, and the longest of that first, so that both workers end at about the same time.

@@ -16,6 +16,7 @@ import pytest
 from support.composed import Composed
 from support.engine import docker
 from support.load import Answer, Call, Load, failures, outage, percentile
+from tests.faults.house import registration
 from tests.journeys.clinic import Clinic, open_clinic
 
 # A quarter of what one login may ask for in a minute, so that no answer is a refusal of too many.
@@ -34,12 +35,6 @@ SEEDS = itertools.count(100)
 def visit_kind(number: int) -> dict[str, Any]:
     """Return a new kind of appointment, another one for every number."""
     return {"name": f"Kind {number}", "patient_kinds": ["human"], "duration_minutes": 15}
-
-
-def registration(number: int) -> dict[str, Any]:
-    """Return a new patient, another one for every number."""
-    born = f"{1930 + number % 80}-0{1 + number % 9}-1{number % 9}"
-    return {"human": {"name": {"family": f"Rowan{number}", "given": ["Sam"]}, "birth_date": born}}
 
 
 READ = Call("kinds", "/v1/appointmentTypes?page_size=5")
@@ -171,7 +166,7 @@ def assert_written_once(system: Composed, clinic: Clinic, running: Load) -> None
 def assert_copied_once(system: Composed, clinic: Clinic, running: Load) -> None:
     """Every registration that was answered well is there once, and has reached the services that listen."""
     answers = running.of(REGISTER.name)
-    promised = Counter(f"Rowan{answer.number}" for answer in answers if answer.ok)
+    promised = Counter(registration(answer.number)["human"]["name"]["family"] for answer in answers if answer.ok)
     owned = "SELECT human->'name'->>'family', id FROM patients WHERE tenant_id = %s"
     there = system.rows("patients", owned, [clinic.tenant_id])
     families = Counter(family for family, _ in there)

@@ -213,7 +213,7 @@ def test_a_renamed_owner_is_found_by_the_new_name(house: House) -> None:
 letters = st.text("abcdefghijklmnopqrstuvwxyzáéñöç", min_size=2, max_size=14).filter(lambda word: len(plain(word)) > 1)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(family=letters, first=letters, data=st.data())
 def test_everybody_is_found_by_beginnings_and_with_one_slip(
     house: House, family: str, first: str, data: st.DataObject

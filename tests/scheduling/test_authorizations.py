@@ -332,7 +332,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(units=st.integers(1, 4), steps=STEPS)
 def test_however_visits_come_and_go_one_is_booked_as_long_as_a_unit_is_left(
     desk: tuple[Practice, Any, Any], units: int, steps: list[tuple[str, int]]
