@@ -85,6 +85,16 @@ def test_a_pair_is_found_at_registration(house: House) -> None:
     assert house.call("GetDuplicateCandidate", pb.GetDuplicateCandidateRequest(id=pair.id)) == pair
 
 
+def test_two_who_register_the_same_person_at_once_find_each_other(house: House) -> None:
+    families = [f"{start}elnik{end}" for start in "BDGKMZ" for end in ("", "ova")]
+    with ThreadPoolExecutor(2) as pool:
+        for number, family in enumerate(families):
+            profile = {"birth_date": f"19{50 + number}-0{1 + number % 9}-12", "phone": ""}
+            both = [pool.submit(anna, house, family, f"Tessa{number}", **profile) for _ in range(2)]
+            ids = {waiting.result().id for waiting in both}
+            assert ids in [{*pair} for pair in pairs(house, OPEN)], family
+
+
 def test_of_too_many_candidates_those_with_most_in_common_are_compared(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

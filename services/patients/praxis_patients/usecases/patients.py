@@ -26,13 +26,15 @@ def register(session: Session, request: pb.RegisterPatientRequest) -> pb.Registe
     said = request.patient
     patient: Patient = PATIENT.new(said)
     patient.id, patient.state = new_id(), patient_pb2.PATIENT_STATE_ACTIVE
-    patient.chart_number = str(next_number(session, "chart_number", start=_FIRST_CHART_NUMBER))
     warnings = profiles.settle(session, patient, said)
     custom_fields.check(session, patient)
     _check_references(session, patient)
     if patient.human is not None:
         patient.party_id = parties.own_party(session, patient, profiles.wanted_party(said)).id
     responsibilities.register(session, patient, said.responsibilities)
+    # Whoever registers meanwhile waits from here on, so it comes late; but before alike ones are looked for, so that
+    # two who register the same person at once find each other.
+    patient.chart_number = str(next_number(session, "chart_number", start=_FIRST_CHART_NUMBER))
     record(session, happened.PatientRegistered, patient)
     keys.index_patient(session, patient)
     measurements.note_head_count(session, patient)
