@@ -28,10 +28,8 @@ if TYPE_CHECKING:
     from support.front_door import FrontDoor
     from support.practice_day import Lived
 
-# How fast a machine draws examples says nothing about what is tested with them; everywhere they are the same ones.
-settings.register_profile(
-    "praxis", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
-)
+# How fast a machine draws examples says nothing about what is tested with them.
+settings.register_profile("praxis", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("praxis")
 # Folders whose tests share something that takes a minute to make, so that one worker gets them all.
 TOGETHER = {"contracts": "gateway", "gateway": "gateway", "journeys": "journeys"}

@@ -52,6 +52,14 @@ class Stay:
         self._tell(scheduling.VisitReadyForCheckout)
         return self
 
+    def complete(self) -> None:
+        self.visit.state = visit_pb2.VISIT_STATE_COMPLETED
+        self._tell(scheduling.VisitCompleted)
+
+    def go_back(self) -> None:
+        self.visit.state = visit_pb2.VISIT_STATE_WITH_CLINICIAN
+        self._tell(scheduling.VisitCorrected)
+
     def leave_unseen(self) -> None:
         self.visit.state = visit_pb2.VISIT_STATE_LEFT
         self._tell(scheduling.VisitLeft)
@@ -73,10 +81,10 @@ def missed(practice: Practice, **wanted: Any) -> list[Any]:
     return list(practice.tenant.call("ListMissedCharges", pb.ListMissedChargesRequest(**wanted)).missed_charges)
 
 
-def dismiss(practice: Practice, stay: Stay, *codes: str, reason: str = "Not done today", **more: Any) -> Any:
+def dismiss(practice: Practice, stay: Stay, *codes: str, reason: str = "Not done today") -> Any:
     items = [practice.items[code] for code in codes]
     request = pb.DismissMissedChargeRequest(visit_id=stay.visit.id, catalog_item_ids=items, reason=reason)
-    return practice.tenant.call("DismissMissedCharge", request, **more)
+    return practice.tenant.call("DismissMissedCharge", request)
 
 
 def restore(practice: Practice, visit_id: str) -> Any:
@@ -207,15 +215,18 @@ def test_what_was_not_forgotten_leaves_the_list_and_comes_back(practice: Practic
     stay = Stay.begin(practice, practice.human(), kind_of(practice, "99213", "85025")).go_to_checkout()
     left = dismiss(practice, stay, "85025")
     assert told(left) == ([("99213", "100.00")], "100.00") == told(missed(practice)[0])
-    assert (left.dismissal.reason, left.dismissal.nothing_charged) == ("Not done today", False)
-    assert left.dismissal.dismissed_by
-    assert left.dismissal.dismiss_time.seconds
+    (said,) = left.dismissals
+    assert (said.reason, said.nothing_charged) == ("Not done today", False)
+    assert said.dismissed_by
+    assert said.dismiss_time.seconds
     assert told(missed(practice, dismissed=True)[0]) == ([("85025", "25.50")], "25.50")
     dismiss(practice, stay, "99213", reason="A visit free of charge")
     assert missed(practice) == []
     (gone,) = missed(practice, dismissed=True)
-    assert list(gone.dismissal.catalog_item_ids) == [practice.items["85025"], practice.items["99213"]]
-    assert (gone.dismissal.reason, gone.dismissal.nothing_charged) == ("A visit free of charge", True)
+    assert [(list(each.catalog_item_ids), each.reason, each.nothing_charged) for each in gone.dismissals] == [
+        ([practice.items["85025"]], "Not done today", False),
+        ([practice.items["99213"]], "A visit free of charge", True),
+    ]
     assert told(restore(practice, stay.visit.id)) == told(missed(practice)[0])
     assert missed(practice, dismissed=True) == []
     assert told(missed(practice)[0]) == ([("99213", "100.00"), ("85025", "25.50")], "125.50")
@@ -223,19 +234,38 @@ def test_what_was_not_forgotten_leaves_the_list_and_comes_back(practice: Practic
 
 def test_a_visit_without_usual_items_is_dismissed_as_a_whole(practice: Practice) -> None:
     stay = Stay.begin(practice, practice.human(), "").go_to_checkout()
-    assert dismiss(practice, stay).dismissal.nothing_charged
+    assert dismiss(practice, stay).dismissals[0].nothing_charged
     assert missed(practice) == []
     assert [each.visit_id for each in missed(practice, dismissed=True)] == [stay.visit.id]
 
 
-def test_a_dismissed_visit_comes_back_when_more_is_missed(practice: Practice) -> None:
+def test_what_is_taken_back_is_missed_again(practice: Practice) -> None:
     patient, kind = practice.human(), kind_of(practice, "99213", "85025")
-    stay = Stay.begin(practice, patient, kind).go_to_checkout()
-    posted = practice.post(patient, "99213", visit_id=stay.visit.id)
-    assert not dismiss(practice, stay, "85025").dismissal.nothing_charged
+    part, whole = (Stay.begin(practice, patient, kind, days_ago=days).go_to_checkout() for days in range(2))
+    bare = Stay.begin(practice, practice.human("Otto Other"), "").go_to_checkout()
+    first = practice.post(patient, "99213", visit_id=part.visit.id)
+    dismiss(practice, part, "85025")
+    dismiss(practice, whole, "99213", "85025")
+    dismiss(practice, bare)
     assert missed(practice) == []
-    request = encounter_service_pb2.ReverseEncounterRequest(id=posted.id, etag=posted.etag, reason="wrong patient")
-    practice.tenant.call("ReverseEncounter", request)
+    second = practice.post(patient, "99213", visit_id=whole.visit.id, service_date=whole.visit.local_date)
+    third = practice.post(bare.visit.patient_id, "85025", visit_id=bare.visit.id)
+    for posted in (first, second, third):
+        request = encounter_service_pb2.ReverseEncounterRequest(id=posted.id, etag=posted.etag, reason="wrong")
+        practice.tenant.call("ReverseEncounter", request)
+    found = {each.visit_id: told(each)[0] for each in missed(practice)}
+    assert found == {part.visit.id: [("99213", "100.00")], whole.visit.id: [("99213", "100.00")], bare.visit.id: []}
+    assert {each.visit_id for each in missed(practice, dismissed=True)} == {part.visit.id, whole.visit.id}
+
+
+def test_a_visit_that_goes_back_to_the_doctor_is_looked_at_anew(practice: Practice) -> None:
+    stay = Stay.begin(practice, practice.human(), kind_of(practice, "99213")).go_to_checkout()
+    dismiss(practice, stay, "99213", reason="Left early")
+    stay.complete()
+    assert missed(practice) == []
+    stay.go_back()
+    assert missed(practice, dismissed=True) == []
+    stay.go_to_checkout()
     assert told(missed(practice)[0]) == ([("99213", "100.00")], "100.00")
 
 
@@ -258,19 +288,34 @@ def test_only_what_is_shown_is_dismissed(practice: Practice) -> None:
 
 
 def test_what_was_said_is_forgotten_with_the_patient(practice: Practice) -> None:
-    patient = practice.human()
-    stay = Stay.begin(practice, patient, "").go_to_checkout()
-    dismiss(practice, stay, reason="Numbat came for a talk")
-    practice.tenant.receive(patients.PatientErased(patient_id=patient), patient)
-    (found,) = missed(practice, dismissed=True)
-    assert (found.visit_id, found.dismissal.reason) == (stay.visit.id, "")
+    gone, stays = (practice.human(name) for name in ("Otto Other", "Anna Other"))
+    reasons = {patient: f"{patient} came for a talk" for patient in (gone, stays)}
+    for patient, reason in reasons.items():
+        dismiss(practice, Stay.begin(practice, patient, "").go_to_checkout(), reason=reason)
+    assert {each.patient_id: each.dismissals[0].reason for each in missed(practice, dismissed=True)} == reasons
+    practice.tenant.receive(patients.PatientErased(patient_id=gone), gone)
+    found = {each.patient_id: each.dismissals[0].reason for each in missed(practice, dismissed=True)}
+    assert found == {gone: "", stays: reasons[stays]}
 
 
-def test_two_who_dismiss_at_once_lose_nothing(practice: Practice) -> None:
-    stay = Stay.begin(practice, practice.human(), kind_of(practice, "99213", "85025")).go_to_checkout()
+def test_a_visit_of_somebody_who_is_not_known_yet_hides_no_other(practice: Practice) -> None:
+    known, unknown = (Stay.begin(practice, practice.human(), "").go_to_checkout() for _ in range(2))
+    for stay in (known, unknown):
+        dismiss(practice, stay)
+    survivor = str(new_id())
+    merged = patients.PatientMerged(merge_id=str(new_id()), survivor_id=survivor)
+    merged.patient.id = unknown.visit.patient_id
+    merged.patient.human.name.family = "Other"
+    practice.tenant.receive(merged, unknown.visit.patient_id)
+    assert [each.visit_id for each in missed(practice, dismissed=True)] == [known.visit.id]
+    assert restore(practice, unknown.visit.id).patient_id == survivor
+
+
+def test_two_who_dismiss_at_once_say_it_once(practice: Practice) -> None:
+    stays = [Stay.begin(practice, practice.human(), kind_of(practice, "99213")).go_to_checkout() for _ in range(12)]
     with ThreadPoolExecutor(2) as pool:
-        for waiting in [pool.submit(dismiss, practice, stay, code) for code in ("99213", "85025")]:
-            waiting.result()
-    (found,) = missed(practice, dismissed=True)
-    assert {*found.dismissal.catalog_item_ids} == {practice.items["99213"], practice.items["85025"]}
-    assert (missed(practice), found.dismissal.nothing_charged) == ([], True)
+        for stay in stays:
+            calls = [pool.submit(dismiss, practice, stay, "99213") for _ in range(2)]
+            failures = [type(call.exception()) for call in calls if call.exception()]
+            assert failures == [Refused]
+    assert [len(each.dismissals) for each in missed(practice, dismissed=True)] == [1] * len(stays)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from support.patients_house import House, shared
 
 from praxis.patients.v1 import events_pb2, party_pb2, party_service_pb2, patient_pb2
@@ -13,7 +15,7 @@ from praxis.patients.v1 import patient_service_pb2 as pb
 from praxis.type.v1 import type_pb2
 from praxis_chassis import tables
 from praxis_chassis.sealing import reveal
-from praxis_chassis.testing import Refused
+from praxis_chassis.testing import Refused, ServiceUnderTest
 from praxis_patients.store.models import Patient
 from praxis_patients.usecases import keys
 
@@ -171,3 +173,32 @@ def test_the_longest_names_fit(house: House) -> None:
     longest = ["ﷺ" * 100] * 8
     patient = house.human("𐍈" * 100, *longest, other_names=[type_pb2.PersonName(family="ﷺ" * 100)]).patient
     assert house.find("𐍈" * 100) == [patient.display_name]
+
+
+def test_a_family_that_is_registered_at_two_desks_waits_for_itself_in_one_order(
+    house: House, patients: ServiceUnderTest
+) -> None:
+    """The mother, who is known as a guarantor, at one desk, and her child at the other."""
+    before = deadlocks(patients)
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(20):
+            mother = house.party(f"Marlow{number}", "Ruth")
+            guarantor = patient_pb2.Responsibility(
+                party_id=mother.id, role=patient_pb2.RESPONSIBILITY_ROLE_GUARANTOR, share_basis_points=10_000
+            )
+            own = pool.submit(house.human, f"Marlow{number}", "Ruth", birth_date="1980-01-01", party_id=mother.id)
+            child = pool.submit(
+                house.human, f"Marlow{number}", "Tim", birth_date="2020-01-01", responsibilities=[guarantor]
+            )
+            assert own.result().patient.human.party_id == mother.id
+            assert mother.id in {each.party_id for each in child.result().patient.responsibilities}
+    assert deadlocks(patients) == before
+
+
+def deadlocks(patients: ServiceUnderTest) -> int:
+    """Return how many deadlocks the service's database has had; what a connection saw is counted when it is at rest."""
+    with patients.runtime.database.engine.connect() as connection:
+        connection.execute(text("SELECT pg_stat_force_next_flush()"))
+        time.sleep(1.2)
+        query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        return int(connection.execute(text(query)).scalar_one())

@@ -522,7 +522,10 @@ def remittance(claim: Json, amount: int | None = None) -> bytes:
 def reports(day: Day) -> None:
     day.api.export({"report": "day_sheet", "format": "csv"})
     missed = day.api.get("/v1/missedCharges", page_size=5)["missed_charges"][0]
-    place, items = f"/v1/missedCharges/{missed['visit_id']}", [each["catalog_item_id"] for each in missed["items"]]
+    place, items = (
+        f"/v1/missedCharges/{missed['visit_id']}",
+        [each["catalog_item_id"] for each in missed.get("items", [])],
+    )
     day.make(f"{place}:dismiss", {"catalog_item_ids": items, "reason": day.mark})
     day.make(f"{place}:restore", {})
 

@@ -18,10 +18,11 @@ def upgrade() -> None:
         "missed_charge_dismissals",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("visit_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("catalog_item_ids", postgresql.ARRAY(sa.Uuid()), nullable=False),
         sa.Column("nothing_charged", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("dismissed_by", sa.Text(), nullable=False),
         sa.Column("dismiss_time", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "visit_id", name=op.f("pk_missed_charge_dismissals")),
+        sa.PrimaryKeyConstraint("tenant_id", "visit_id", "id", name=op.f("pk_missed_charge_dismissals")),
     )

@@ -11,14 +11,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from praxis_billing.store.base import Base
 from praxis_chassis.database import Tenanted
+from praxis_chassis.types import new_id
 
 
 class MissedChargeDismissal(Tenanted, Base):
-    """All that was dismissed for one visit; whose visit it is, its copy says."""
+    """What somebody dismissed for a visit at once; whose visit it is, its copy says."""
 
     __tablename__ = "missed_charge_dismissals"
 
     visit_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     catalog_item_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list)
     nothing_charged: Mapped[bool]
     reason: Mapped[str]

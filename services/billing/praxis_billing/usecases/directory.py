@@ -31,6 +31,7 @@ from praxis_billing.store.models import (
     Statement,
     VisitCopy,
 )
+from praxis_billing.usecases import missed_charges
 from praxis_billing.usecases.accounts import open_for_party
 from praxis_chassis.context import context_of
 from praxis_chassis.files import files
@@ -121,6 +122,8 @@ def copy_visit(session: Session, visit: visit_pb2.Visit) -> None:
     if copy is None:
         copy = VisitCopy(id=UUID(visit.id), patient_id=UUID(visit.patient_id))
         session.add(copy)
+    if copy.state in missed_charges.AT_CHECKOUT and visit.state not in missed_charges.AT_CHECKOUT:
+        missed_charges.forget(session, copy.id)
     copy.state, copy.local_date = visit.state, read_date(visit.local_date, "local_date")
     copy.location_id = UUID(visit.location_id) if visit.location_id else None
     copy.practitioner_id = UUID(visit.practitioner_id) if visit.practitioner_id else None
@@ -190,7 +193,8 @@ def erase_patient(session: Session, patient_id: UUID) -> None:
         .values(reversal_reason="", authorization_number="", external_reference="")
     )
     session.execute(update(Adjustment).where(Adjustment.patient_id == patient_id).values(note=""))
-    visits = select(VisitCopy.id).where(VisitCopy.patient_id == patient_id)
+    # Locked, so that somebody who dismisses something of a visit at this moment is waited for.
+    visits = session.scalars(select(VisitCopy.id).where(VisitCopy.patient_id == patient_id).with_for_update()).all()
     session.execute(update(MissedChargeDismissal).where(MissedChargeDismissal.visit_id.in_(visits)).values(reason=""))
     for party_id in session.scalars(select(PartyCopy.id).where(PartyCopy.patient_id == patient_id)):
         erase_party(session, party_id)

@@ -22,7 +22,7 @@ from praxis_billing.store.models import (
     Journal,
     Share,
 )
-from praxis_billing.usecases import adjustments, allocations, civil_dates, transfers
+from praxis_billing.usecases import adjustments, allocations, civil_dates, missed_charges, transfers
 from praxis_billing.usecases.checkout import Priced, Setting, priced_charges, setting_of
 from praxis_billing.usecases.ledger import Heading, lock_shares, post
 from praxis_billing.usecases.shares import new_share, share_for
@@ -157,6 +157,7 @@ def reverse(session: Session, request: encounter_service_pb2.ReverseEncounterReq
         raise DomainError(errors_pb2.ERROR_REASON_INSURER_HAS_PAID, number=encounter.number)
     today = civil_dates.today_at(session, encounter.location_id)
     day = max(today, encounter.service_date)
+    missed_charges.reconsider(session, encounter)
     allocations.take_back_all(session, encounter.shares, day)
     _reverse_adjustments(session, encounter, day)
     _post_reversal(session, encounter, day)

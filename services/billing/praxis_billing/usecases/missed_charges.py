@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, any_, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, any_, delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from praxis.billing.v1 import catalog_pb2, encounter_pb2, errors_pb2
@@ -47,33 +48,29 @@ USUAL = and_(
     CatalogItem.retired.is_(False),
     CatalogItem.sector.in_([catalog_pb2.SECTOR_ALL, PatientCopy.sector]),
 )
-# No rows for most visits, so that every condition must hold where nothing is said as well.
-NOT_DISMISSED = or_(
-    MissedChargeDismissal.visit_id.is_(None), ~(CatalogItem.id == any_(MissedChargeDismissal.catalog_item_ids))
-)
+DISMISSED = select(MissedChargeDismissal.id).where(MissedChargeDismissal.visit_id == VisitCopy.id)
 # A practice that forgets little has few hits, so that a list without an end would read all its years.
 USUAL_RANGE = timedelta(days=90)
 
 
 def wanted(session: Session, request: ListMissedChargesRequest) -> Select[VisitCopy]:
     """Return the query of visits with missed charges, or of those for which people dismissed some."""
-    query = select(VisitCopy).outerjoin(MissedChargeDismissal, MissedChargeDismissal.visit_id == VisitCopy.id)
+    query = select(VisitCopy).join(PatientCopy, PatientCopy.id == VisitCopy.patient_id)
     query = query.where(VisitCopy.state.in_(AT_CHECKOUT), *_asked(session, request))
     if request.dismissed:
-        return query.where(MissedChargeDismissal.visit_id.is_not(None))
+        return query.where(exists(DISMISSED.correlate(VisitCopy)))
     charged = select(Charge.id).join(Encounter, Encounter.id == Charge.encounter_id).where(*OF_VISIT)
+    dismissed = DISMISSED.where(CatalogItem.id == any_(MissedChargeDismissal.catalog_item_ids))
     lacks = and_(
         USUAL,
-        NOT_DISMISSED,
+        ~exists(dismissed.correlate(VisitCopy, CatalogItem)),
         ~exists(charged.where(Charge.catalog_item_id == CatalogItem.id).correlate(VisitCopy, CatalogItem)),
     )
     nothing = and_(
         ~exists(select(Encounter.id).where(*OF_VISIT).correlate(VisitCopy)),
-        ~func.coalesce(MissedChargeDismissal.nothing_charged, false()),
+        ~exists(DISMISSED.where(MissedChargeDismissal.nothing_charged).correlate(VisitCopy)),
     )
-    outer = (VisitCopy, AppointmentTypeCopy, PatientCopy, MissedChargeDismissal)
-    something = exists(select(CatalogItem.id).where(lacks).correlate(*outer))
-    query = query.join(PatientCopy, PatientCopy.id == VisitCopy.patient_id)
+    something = exists(select(CatalogItem.id).where(lacks).correlate(VisitCopy, AppointmentTypeCopy, PatientCopy))
     query = query.outerjoin(AppointmentTypeCopy, AppointmentTypeCopy.id == VisitCopy.appointment_type_id)
     return query.where(or_(nothing, something))
 
@@ -89,14 +86,15 @@ def dismiss(session: Session, request: DismissMissedChargeRequest) -> pb.MissedC
         raise invalid("catalog_item_ids", "NOT_MISSED")
     if missed and not named:
         raise invalid("catalog_item_ids", "MISSED_ITEMS_NOT_NAMED")
-    row = queries.copy_of(session, MissedChargeDismissal, visit.id)
-    if row is None:
-        row = MissedChargeDismissal(visit_id=visit.id, catalog_item_ids=[], nothing_charged=False)
-        session.add(row)
-    row.catalog_item_ids = [*row.catalog_item_ids, *sorted(named - {*row.catalog_item_ids})]
-    row.nothing_charged = row.nothing_charged or (named == missed and not shown.encounter_id)
-    row.reason, row.dismissed_by = request.reason.strip(), str(context_of(session).actor)
-    row.dismiss_time = clock.now(session)
+    row = MissedChargeDismissal(
+        visit_id=visit.id,
+        catalog_item_ids=sorted(named),
+        nothing_charged=named == missed and not shown.encounter_id,
+        reason=request.reason.strip(),
+        dismissed_by=str(context_of(session).actor),
+        dismiss_time=clock.now(session),
+    )
+    session.add(row)
     session.flush()
     return messages(session, [visit])[0]
 
@@ -104,12 +102,27 @@ def dismiss(session: Session, request: DismissMissedChargeRequest) -> pb.MissedC
 def restore(session: Session, visit_id: str) -> pb.MissedCharge:
     """Forget that anything was dismissed for a visit."""
     visit = _locked(session, visit_id)
-    row = queries.copy_of(session, MissedChargeDismissal, visit.id)
-    if row is None:
+    if not forget(session, visit.id):
         raise not_found("dismissal of missed charges", visit_id)
-    session.delete(row)
-    session.flush()
     return messages(session, [visit])[0]
+
+
+def forget(session: Session, visit_id: UUID) -> bool:
+    """Delete all that was dismissed for a visit; tell whether there was anything."""
+    gone = delete(MissedChargeDismissal).where(MissedChargeDismissal.visit_id == visit_id)
+    return session.scalars(gone.returning(MissedChargeDismissal.id)).first() is not None
+
+
+def reconsider(session: Session, encounter: Encounter) -> None:
+    """Let what a posted encounter charges, and is about to be taken back, be missed again."""
+    query = select(MissedChargeDismissal).join(VisitCopy, MissedChargeDismissal.visit_id == VisitCopy.id)
+    query = query.join(Encounter, and_(*OF_VISIT)).where(Encounter.id == encounter.id)
+    charged = {charge.catalog_item_id for charge in encounter.charges}
+    for row in session.scalars(query.with_for_update(of=MissedChargeDismissal)):
+        row.catalog_item_ids = [item for item in row.catalog_item_ids if item not in charged]
+        row.nothing_charged = False
+        if not row.catalog_item_ids:
+            session.delete(row)
 
 
 def _locked(session: Session, visit_id: str) -> VisitCopy:
@@ -146,16 +159,14 @@ def messages(session: Session, visits: Sequence[VisitCopy], *, dismissed: bool =
     found = []
     for visit in visits:
         posted, kind = encounters[visit.id], kinds.get(visit.appointment_type_id)
-        fitting = (catalog_pb2.SECTOR_ALL, sectors[visit.patient_id])
+        fitting = (catalog_pb2.SECTOR_ALL, sectors.get(visit.patient_id))
         known = [items[key] for key in kind.default_catalog_item_ids if key in items] if kind else []
         usual = [item for item in known if item.sector in fitting]
         charged = {charge.catalog_item_id for encounter in posted for charge in encounter.charges}
-        dismissal = dismissals.get(visit.id)
-        gone = {*dismissal.catalog_item_ids} if dismissal else set()
+        gone = {item for row in dismissals[visit.id] for item in row.catalog_item_ids}
         missed = [item for item in usual if item.id not in charged and (item.id in gone) == dismissed]
         message = _message(pricing, visit, kind, posted, missed)
-        if dismissal:
-            message.dismissal.CopyFrom(_dismissal(dismissal))
+        message.dismissals.extend(map(_dismissal, dismissals[visit.id]))
         found.append(message)
     return found
 
@@ -256,9 +267,12 @@ def _encounters(session: Session, visits: Sequence[VisitCopy]) -> dict[UUID, lis
     return found
 
 
-def _dismissals(session: Session, visits: Sequence[VisitCopy]) -> dict[UUID, MissedChargeDismissal]:
+def _dismissals(session: Session, visits: Sequence[VisitCopy]) -> dict[UUID, list[MissedChargeDismissal]]:
     query = select(MissedChargeDismissal).where(MissedChargeDismissal.visit_id.in_([visit.id for visit in visits]))
-    return {row.visit_id: row for row in session.scalars(query)}
+    found: dict[UUID, list[MissedChargeDismissal]] = defaultdict(list)
+    for row in session.scalars(query.order_by(MissedChargeDismissal.id)):
+        found[row.visit_id].append(row)
+    return found
 
 
 def _kinds(session: Session, visits: Sequence[VisitCopy]) -> dict[UUID | None, AppointmentTypeCopy]:
