@@ -29,7 +29,7 @@ def register(session: Session, request: pb.RegisterPatientRequest) -> pb.Registe
     warnings = profiles.settle(session, patient, said)
     custom_fields.check(session, patient)
     _check_references(session, patient)
-    # Whoever registers meanwhile waits from here on. It comes before any party is locked, so that no ring of waits forms,
+    # Whoever registers meanwhile waits from here on. It comes before any party is locked, so that no ring forms,
     # and before alike ones are looked for, so that two who register the same person at once find each other.
     patient.chart_number = str(next_number(session, "chart_number", start=_FIRST_CHART_NUMBER))
     if patient.human is not None:
