@@ -19,7 +19,7 @@ from praxis_local.home import Home
 from praxis_local.migrate import migrate
 from praxis_local.nats import Nats
 from praxis_local.postgres import Postgres
-from praxis_local.processes import Program, free_port, launch, stop, wait_until
+from praxis_local.processes import Process, Program, free_port, launch, stop, wait_until
 from praxis_local.provision import DATABASES, database_url, provision
 from praxis_local.topology import CHECKOUT, GATEWAY, Ports, Topology, answers
 
@@ -45,7 +45,7 @@ class Stage:
     postgres: Postgres
     topology: Topology
     sink: int
-    running: list[tuple[Part, subprocess.Popen[bytes], Program]] = field(default_factory=list)
+    running: list[tuple[Part, Process, Program]] = field(default_factory=list)
 
     @property
     def system(self) -> System:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from tests.support.load import Call, Load
 from tests.support.system import System
 
 from praxis_chassis.types import new_id
-from praxis_local.processes import Program, free_ports, launch, stop, wait_until
+from praxis_local.processes import Process, Program, free_ports, launch, stop, wait_until
 from praxis_local.topology import GATEWAY, SERVICES, Topology, answers, service_of
 
 PASSWORD = "umbrella-lamp-42-tree"  # a test fixture, not a secret
@@ -179,7 +178,7 @@ class House:
     @contextmanager
     def joined(self, *newcomers: Newcomer) -> Iterator[None]:
         """Run programs beside those of the installation; they come up together, since each keeps but one core busy."""
-        started: list[tuple[subprocess.Popen[bytes], Program]] = []
+        started: list[tuple[Process, Program]] = []
         try:
             for newcomer in newcomers:
                 gateway = newcomer.part == GATEWAY
@@ -203,7 +202,7 @@ class House:
         return self.system.home.folder.parent / f"beside-{part}.txt"
 
 
-def _alive(process: subprocess.Popen[bytes]) -> bool:
+def _alive(process: Process) -> bool:
     return process.poll() is None
 
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ from praxis_chassis.testing import ServiceUnderTest
 from praxis_chassis.tokens import make_key_pair
 from praxis_local.nats import Nats
 from praxis_local.postgres import Postgres
-from praxis_local.processes import Program, StartFailed, free_port, launch, wait_until
+from praxis_local.processes import Process, Program, StartFailed, free_port, launch, wait_until
 from praxis_local.provision import DATABASES, database_url, provision
 from praxis_local.topology import telemetry
 
@@ -50,7 +49,7 @@ class Victim:
     arguments: list[str]
     environment: Mapping[str, str]
     log: Path
-    child: subprocess.Popen[bytes] | None = None
+    child: Process | None = None
 
     def start(self) -> None:
         """Start it; it ends with the tests, also when somebody kills those."""

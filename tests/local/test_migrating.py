@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from support.platform import Platform
 
 from praxis_local.migrate import migrate
-from praxis_local.processes import StartFailed
+from praxis_local.processes import Program, StartFailed
 from praxis_local.provision import database_url
 
 # A database is at two levels: of the tables that every service has, and of its own.
@@ -36,8 +37,10 @@ def test_one_that_fails_is_named_and_holds_up_no_other(platform: Platform) -> No
     environments = {name: given(platform, name, urls[name].owner) for name in ("billing", "claims")}
     # Who serves may make no tables.
     environments["claims"]["PRAXIS_DATABASE_OWNER_URL"] = urls["claims"].app
-    topology: Any = SimpleNamespace(environment=environments.__getitem__)
-    with pytest.raises(StartFailed, match="permission denied") as failed:
+    topology: Any = SimpleNamespace(
+        command=lambda name, *words: Program(name, [sys.executable, "-m", f"praxis_{name}", *words], environments[name])
+    )
+    with pytest.raises(StartFailed, match=r"permission denied for schema public \(InsufficientPrivilege 42501\)") as failed:
         migrate(topology, admin, environments)
     told = str(failed.value)
     assert told.startswith("claims could not be migrated:")

@@ -26,7 +26,7 @@ from praxis_gateway.identity.usecases import tenants
 from praxis_gateway.settings import Settings
 from praxis_local import simulator
 from praxis_local.home import Home
-from praxis_local.processes import Program, free_port, launch, stop
+from praxis_local.processes import Process, Program, free_port, launch, stop
 from praxis_local.provision import DATABASES, database_url, provision
 from praxis_local.topology import GATEWAY, Ports, Topology, answers, clearinghouse, service_of
 
@@ -167,7 +167,7 @@ def _with_clearinghouse(system: System) -> Iterator[System]:
         stop(process, program)
 
 
-def _await(ready: Path, launcher: subprocess.Popen[bytes], log: Path) -> None:
+def _await(ready: Path, launcher: Process, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not ready.exists():
         text = log.read_text(errors="replace")[-4000:]

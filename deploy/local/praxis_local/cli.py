@@ -307,4 +307,4 @@ def _on_scratch(service: str, *arguments: str) -> int:
             output, _ = process.communicate()
         place.close()
     sys.stdout.write(output.decode(errors="replace"))
-    return process.returncode
+    return process.wait()

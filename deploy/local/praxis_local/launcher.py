@@ -21,7 +21,7 @@ from praxis_local.logs import Terminal
 from praxis_local.migrate import migrate
 from praxis_local.nats import Nats, jetstream_answers
 from praxis_local.postgres import Postgres
-from praxis_local.processes import StartFailed, hold_port, launch
+from praxis_local.processes import StartFailed, hold_port, launch, prepare
 from praxis_local.progress import Progress
 from praxis_local.provision import DATABASES, provision
 from praxis_local.supervisor import Supervisor
@@ -88,6 +88,7 @@ class Launcher:
             raise KeyboardInterrupt
 
     def _come_up(self) -> None:
+        prepare()
         admin_url = self._database()
         nats_url = self._bus()
         databases = provision(admin_url, DATABASES, self.home.passwords)

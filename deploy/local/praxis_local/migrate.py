@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 
-from praxis_local.processes import Program, StartFailed, launch
+from praxis_local.processes import StartFailed, launch
 from praxis_local.topology import CHECKOUT, GATEWAY, Topology
 
-# Where `migrating` finds the settings of each service that it is to migrate, by its name.
-GIVEN = "PRAXIS_MIGRATIONS"
+TOLD_LINES = 20
 CHASSIS = CHECKOUT / "services" / "chassis" / "praxis_chassis"
 
 
@@ -51,14 +48,9 @@ def database(name: str) -> str:
 
 
 def _run_together(topology: Topology, names: list[str]) -> None:
-    if not names:
-        return
-    given = json.dumps({name: topology.environment(name) for name in names})
-    command = [sys.executable, "-m", "praxis_local.migrating"]
-    process = launch(Program(name="migrate", arguments=command, environment={GIVEN: given}), subprocess.PIPE)
-    lines = process.communicate()[0].decode(errors="replace").splitlines()
-    if process.returncode or not lines:
-        raise StartFailed("The databases could not be migrated:\n" + "\n".join(lines[-20:]))
-    failures = json.loads(lines[-1])
+    running = {name: launch(topology.command(name, "migrate"), subprocess.PIPE) for name in names}
+    told = {name: process.communicate()[0].decode(errors="replace") for name, process in running.items()}
+    failures = {name: text.strip() for name, text in told.items() if running[name].returncode}
     if failures:
-        raise StartFailed("\n".join(f"{name} could not be migrated:\n{text}" for name, text in failures.items()))
+        last = {name: "\n".join(text.splitlines()[-TOLD_LINES:]) for name, text in failures.items()}
+        raise StartFailed("\n".join(f"{name} could not be migrated:\n{text}" for name, text in last.items()))

@@ -6,13 +6,12 @@ import json
 import os
 import secrets
 import socket
-import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from praxis_local.processes import BUS, Program, StartFailed, free_port, launch, stop, wait_until
+from praxis_local.processes import BUS, Process, Program, StartFailed, free_port, launch, stop, wait_until
 
 CONFIGURATION = """\
 listen: "127.0.0.1:{port}"
@@ -30,7 +29,7 @@ class Nats:
         self.home = home.resolve() / "nats"
         self.port = port or free_port()
         self.monitor_port = monitor_port
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Process | None = None
 
     @property
     def url(self) -> str:

@@ -22,6 +22,7 @@ import psycopg
 
 from praxis_local.processes import (
     DATABASE,
+    Process,
     Program,
     StartFailed,
     account_group,
@@ -68,7 +69,7 @@ class Postgres:
         self.account = unprivileged_account()
         self.sockets = socket_folder(self.home)
         self.password_file = self.home / "superuser-password"
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Process | None = None
 
     @property
     def admin_url(self) -> str:

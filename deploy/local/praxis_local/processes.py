@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import secrets
 import signal
@@ -13,10 +12,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO
 
-PR_SET_PDEATHSIG = 1
+from praxis_local.nursery import NURSERIES, Forked, Request, can_fork, die_with_parent
+
+Process = subprocess.Popen[bytes] | Forked
 # Outgoing connections take theirs from 32768 up on Linux and from 49152 up elsewhere.
 OWN_PORTS = range(20000, 32000)
 APPLICATIONS, BUS, DATABASE = 0, 1, 2
@@ -91,24 +93,33 @@ def _bound(port: int) -> socket.socket:
     return probe
 
 
-def launch(program: Program, output: int | IO[bytes] | None) -> subprocess.Popen[bytes]:
-    """Start the program in its own session; on Linux the kernel stops it when the calling thread ends."""
+def launch(program: Program, output: int | IO[bytes] | None) -> Process:
+    """Start the program in its own session; on Linux it stops when the calling thread or, of a part, process ends."""
+    environment = {**os.environ, **program.environment}
+    if output is not None and can_fork(program.arguments):
+        return NURSERIES.fork(Request(program.arguments, environment, program.stop_signal), output)
     return subprocess.Popen(
         list(program.arguments),
-        env={**os.environ, **program.environment},
+        env=environment,
         cwd=program.directory,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=_death_signal(program.stop_signal),  # noqa: PLW1509 -- prctl must run in the child
+        preexec_fn=_dies_with_us(program.stop_signal),  # noqa: PLW1509 -- prctl must run in the child
         user=program.account,
         group=account_group(program.account),
         extra_groups=[] if program.account else None,
     )
 
 
-def stop(child: subprocess.Popen[bytes], program: Program) -> None:
+def prepare() -> None:
+    """Begin to load what parts share, where they can be forked, so that the first of them waits less."""
+    if sys.platform == "linux":
+        NURSERIES.prepare()
+
+
+def stop(child: Process, program: Program) -> None:
     """Ask the program to stop, wait for it, and kill what is left of its session."""
     if child.poll() is None:
         child.send_signal(program.stop_signal)
@@ -149,14 +160,11 @@ def account_group(account: str | None) -> int | None:
     return pwd.getpwnam(account).pw_gid
 
 
-def _kill_session(child: subprocess.Popen[bytes]) -> None:
+def _kill_session(child: Process) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
 
 
-def _death_signal(number: signal.Signals) -> Callable[[], None] | None:
-    if not sys.platform.startswith("linux"):
-        return None
-    library = ctypes.CDLL(None, use_errno=True)
-    return lambda: library.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+def _dies_with_us(number: signal.Signals) -> Callable[[], None] | None:
+    return partial(die_with_parent, number) if sys.platform == "linux" else None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from praxis_local.logs import LogSink
-from praxis_local.processes import APPLICATIONS, Program, StartFailed, launch, stop
+from praxis_local.processes import APPLICATIONS, Process, Program, StartFailed, launch, stop
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 15.0
 LOOP_EXITS, LOOP_SECONDS = 5, 60.0
@@ -26,7 +26,7 @@ class Child:
 
     program: Program
     sink: LogSink
-    process: subprocess.Popen[bytes]
+    process: Process
     reader: threading.Thread
     exits: deque[float] = field(default_factory=lambda: deque(maxlen=LOOP_EXITS))
     delay: float = FIRST_DELAY
@@ -139,7 +139,7 @@ class Supervisor:
         child.delay = min(child.delay * 2, LONGEST_DELAY)
 
 
-def _incarnate(program: Program, sink: LogSink) -> tuple[subprocess.Popen[bytes], threading.Thread]:
+def _incarnate(program: Program, sink: LogSink) -> tuple[Process, threading.Thread]:
     process = launch(program, subprocess.PIPE)
     assert process.stdout is not None
     reader = threading.Thread(target=sink.pump, args=(process.stdout,), daemon=True)

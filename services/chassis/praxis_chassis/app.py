@@ -16,6 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import create_engine, insert, select
 from sqlalchemy import types as sqltypes
+from sqlalchemy.exc import DBAPIError
 
 from praxis_chassis import audit, epochs, inbox, logs, migrations, tables, telemetry
 from praxis_chassis.boundary import Boundary, PolicyMissing
@@ -52,7 +53,7 @@ def main(service: Service, arguments: list[str] | None = None) -> None:
         logs.start_logging(service.name, settings.log_format, settings.log_level)
         telemetry.start(service.name, settings.trace_sample_ratio)
         sys.exit(_run(Runtime(service, settings, verbose=settings.log_level == "DEBUG"), given))
-    except (SettingsError, PolicyMissing) as failure:
+    except (SettingsError, PolicyMissing, MigrationRefused) as failure:
         sys.exit(f"{service.name}: {failure}")
 
 
@@ -154,16 +155,30 @@ def _worker(runtime: Runtime) -> Any:
     return Worker(runtime)
 
 
+class MigrationRefused(Exception):
+    """The database refused a migration; the message says why, without the values of any row."""
+
+
 def migrate(runtime: Runtime) -> None:
     """Bring the database to its newest shape as the owner."""
     service, url = runtime.service, runtime.settings.database_owner_url
     Boundary(runtime)
-    migrations.upgrade(service.migrations, url, service.metadata, service.name)
+    try:
+        migrations.upgrade(service.migrations, url, service.metadata, service.name)
+    except DBAPIError as failure:
+        raise MigrationRefused(f"the database refused a migration: {_reason(failure.orig)}") from failure
     engine = create_engine(driver_url(url))
     with engine.begin() as connection:
         if connection.execute(select(tables.epochs.c.epoch)).first() is None:
             connection.execute(insert(tables.epochs).values(only=1, epoch=1))
     engine.dispose()
+
+
+def _reason(refusal: BaseException | None) -> str:
+    """Return what PostgreSQL says, except about data: there its words name values (SQLSTATE classes 22 and 23)."""
+    state = getattr(refusal, "sqlstate", None) or ""
+    kind = f"{type(refusal).__name__} {state}".strip()
+    return kind if state[:2] in {"22", "23"} else f"{str(refusal).splitlines()[0]} ({kind})"
 
 
 def check(runtime: Runtime) -> int:
