@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
@@ -64,9 +62,7 @@ def dead_letters(run: Run) -> int:
 
 def replayed(run: Run) -> str:
     """Run the command of an operator."""
-    command = [sys.executable, "-m", "praxis_reporting", "replay", str(run.tenant)]
-    environment = run.world.victims["consumer"].environment
-    return subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=True).stdout
+    return run.world.command("consumer", "replay", str(run.tenant))
 
 
 def test_poison_stops_its_own_patient_only_and_a_replay_equals_the_owner(world: World, long: bool) -> None:

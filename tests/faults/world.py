@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -98,6 +99,15 @@ class World:
         values = {f"PRAXIS_{key.upper()}": str(value) for key, value in vars(settings).items() if value != ""}
         exports = telemetry(self.collector.url) if self.collector else {}
         return {**values, **exports, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def command(self, name: str, *arguments: str) -> str:
+        """Run a command of the service that one of the parts belongs to, as an operator would; return what it said."""
+        part = self.victims[name]
+        program = Program(name, [*part.arguments[:3], *arguments], part.environment)
+        process = launch(program, subprocess.PIPE)
+        said = process.communicate()[0].decode()
+        assert process.returncode == 0, said
+        return said
 
     def door(self, name: str) -> ServiceUnderTest:
         """Return an instance of a service in this process, to call it directly; made once, because that takes long."""

@@ -23,6 +23,7 @@ from opentelemetry.trace import SpanKind
 from praxis_chassis import metrics, telemetry
 from praxis_chassis.exporting import Guard
 from praxis_chassis.logs import Collected
+from praxis_local.api_client import PLAIN
 from praxis_local.devtrace.records import Span
 from praxis_local.devtrace.ring import Ring, Trace, Wanted, edges_of
 from praxis_local.devtrace.server import DevTrace
@@ -57,7 +58,7 @@ def registered() -> str:
 
 
 def ask(viewer: DevTrace, path: str, **more: str) -> httpx.Response:
-    return httpx.get(f"{viewer.url}{path}", headers=more, trust_env=False)
+    return httpx.get(f"{viewer.url}{path}", headers=more, trust_env=False, verify=PLAIN)
 
 
 def test_what_exporters_send_becomes_one_trace_with_its_calls_and_lines(viewer: DevTrace) -> None:

@@ -1,4 +1,4 @@
-"""The house rules pass on the house and catch one deliberate breach each."""
+"""The house rules catch one deliberate breach each; `dev.py lint` shows that the house keeps them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,6 @@ BREACHES = [
     ("defaults", '"""Two lines."""\n\nx = column(server_default=text(\n    "CURRENT_TIMESTAMP"\n))\n'),
     ("defaults", '"""A statement."""\n\nSQL = "UPDATE x SET at = clock_timestamp()"\n'),
 ]
-
-
-@pytest.mark.parametrize("rule", house.HOUSE_RULES)
-def test_the_house_keeps_its_rules(rule: str) -> None:
-    assert list(house.HOUSE_RULES[rule]()) == []
 
 
 @pytest.mark.parametrize(("rule", "source"), BREACHES)

@@ -40,7 +40,9 @@ def test_one_that_fails_is_named_and_holds_up_no_other(platform: Platform) -> No
     topology: Any = SimpleNamespace(
         command=lambda name, *words: Program(name, [sys.executable, "-m", f"praxis_{name}", *words], environments[name])
     )
-    with pytest.raises(StartFailed, match=r"permission denied for schema public \(InsufficientPrivilege 42501\)") as failed:
+    with pytest.raises(
+        StartFailed, match=r"permission denied for schema public \(InsufficientPrivilege 42501\)"
+    ) as failed:
         migrate(topology, admin, environments)
     told = str(failed.value)
     assert told.startswith("claims could not be migrated:")

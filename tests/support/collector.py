@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from tests.support.canary import hits, texts_of
 
+from praxis_local.api_client import PLAIN
 from praxis_local.devtrace.ring import Ring, Trace
 from praxis_local.devtrace.server import DevTrace, Door
 
@@ -42,7 +43,7 @@ class Collector(DevTrace):
 
     def ask(self, path: str) -> dict[str, Any]:
         """Return what the viewer's own interface answers; an empty answer while it has nothing."""
-        reply = httpx.get(f"{self.url}/api/{path}", trust_env=False)
+        reply = httpx.get(f"{self.url}/api/{path}", trust_env=False, verify=PLAIN)
         return dict(reply.json()) if reply.status_code == 200 else {}
 
     def settled(self, trace_id: str, done: Callable[[Trace], bool], seconds: float = 60.0) -> Trace:
