@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from praxis_local.nursery import Nurseries, Request, can_fork
-from praxis_local.processes import process_exists, wait_until
+from praxis_local.processes import Program, process_exists, stop, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are safe on Linux only")
 
@@ -42,8 +42,7 @@ def part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def nurseries(part: Path) -> Iterator[Nurseries]:
     made = Nurseries(shared=())
     yield made
-    for nursery in made.running.values():
-        nursery.control.close()
+    made.close()
     for nursery in made.running.values():
         nursery.process.wait(SECONDS)
 
@@ -102,10 +101,15 @@ def test_what_was_registered_for_the_end_is_done(part: Path, nurseries: Nurserie
 
 def test_a_change_of_the_source_is_in_force_with_the_next_start(part: Path, nurseries: Nurseries) -> None:
     (part.parent / "rules.py").write_text("VALUE = 1")
-    write(part, "from praxis_part.rules import VALUE; print(VALUE)")
+    part.write_text("from praxis_part import rules\n\nif __name__ == '__main__':\n    print(rules.VALUE)\n")
     assert said(nurseries) == said(nurseries) == "1\n"
-    (part.parent / "rules.py").write_text("VALUE = 12")
+    older = part.parent / "rules.old"
+    older.write_text("VALUE = 12")
+    os.utime(older, (1_700_000_000, 1_700_000_000))
+    older.replace(part.parent / "rules.py")
     assert said(nurseries) == "12\n"
+    (part.parent / "rules.py").unlink()
+    assert "cannot import name 'rules'" in said(nurseries)
 
 
 def test_what_cannot_be_loaded_says_why_and_starts_once_it_is_mended(part: Path, nurseries: Nurseries) -> None:
@@ -124,6 +128,52 @@ def test_a_nursery_that_was_killed_takes_its_own_along_and_has_a_successor(part:
     assert wait_until(lambda: not process_exists(orphan.pid), SECONDS)
     write(part, TELLS)
     assert "__main__" in said(nurseries)
+
+
+@pytest.mark.parametrize("whose", ["", "praxis_part"])
+def test_what_takes_its_time_to_end_is_not_gone_before(part: Path, nurseries: Nurseries, whose: str) -> None:
+    slowly = "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), sys.exit()))"
+    write(part, f"import signal, sys, time; {slowly}; print('here', flush=True); time.sleep(60)")
+    process = nurseries.fork(request(), subprocess.PIPE)
+    assert process.stdout
+    with process.stdout:
+        process.stdout.readline()
+    nurseries.running[whose].process.kill()
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.4)
+    assert process_exists(process.pid)
+    assert process.wait(SECONDS) == -signal.SIGTERM
+    assert wait_until(lambda: not process_exists(process.pid), SECONDS)
+
+
+def test_what_a_nursery_never_starts_can_be_stopped(part: Path, nurseries: Nurseries) -> None:
+    assert "__main__" in said(nurseries)
+    nursery = nurseries.running["praxis_part"].process
+    nursery.send_signal(signal.SIGSTOP)
+    process = nurseries.fork(request(), subprocess.PIPE)
+    assert process.poll() is None
+    stop(process, Program("part", [], stop_seconds=1))
+    assert process.returncode == -signal.SIGTERM
+    nursery.send_signal(signal.SIGCONT)
+    assert "here" not in process.communicate()[0].decode()
+    assert "__main__" in said(nurseries)
+
+
+def test_surroundings_of_any_size_arrive(part: Path, nurseries: Nurseries) -> None:
+    write(part, "import os; print(len(os.environ['GIVEN']))")
+    assert said(nurseries, GIVEN="x" * 1_000_000) == "1000000\n"
+
+
+def test_several_may_wait_for_one(part: Path, nurseries: Nurseries) -> None:
+    write(part, "import time; time.sleep(0.3); raise SystemExit(7)")
+    process, codes = nurseries.fork(request(), subprocess.DEVNULL), list[int]()
+    threads = [threading.Thread(target=lambda: codes.append(process.wait(SECONDS))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECONDS)
+    assert codes == [7, 7, 7, 7]
+    assert process.wait(0) == 7
 
 
 def test_all_end_with_the_process_that_asked_for_them(part: Path) -> None:

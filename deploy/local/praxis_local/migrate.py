@@ -50,7 +50,10 @@ def database(name: str) -> str:
 def _run_together(topology: Topology, names: list[str]) -> None:
     running = {name: launch(topology.command(name, "migrate"), subprocess.PIPE) for name in names}
     told = {name: process.communicate()[0].decode(errors="replace") for name, process in running.items()}
-    failures = {name: text.strip() for name, text in told.items() if running[name].returncode}
-    if failures:
-        last = {name: "\n".join(text.splitlines()[-TOLD_LINES:]) for name, text in failures.items()}
-        raise StartFailed("\n".join(f"{name} could not be migrated:\n{text}" for name, text in last.items()))
+    codes = {name: code for name, process in running.items() if (code := process.wait())}
+    reasons = {
+        name: told[name].strip().splitlines()[-TOLD_LINES:] or [f"It ended with {codes[name]}."] for name in codes
+    }
+    if reasons:
+        parts = (f"{name} could not be migrated:\n" + "\n".join(lines) for name, lines in reasons.items())
+        raise StartFailed("\n".join(parts))

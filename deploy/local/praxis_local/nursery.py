@@ -9,6 +9,7 @@ A nursery ends when the process that asked for it is gone, and what it has start
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import json
@@ -38,8 +39,10 @@ PR_SET_PDEATHSIG = 1
 LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None
 # Room for what a fork shows as its own words and surroundings in place of those of the nursery.
 ROOM, ROOM_BYTES = "PRAXIS_NURSERY_ROOM", 16_384
-LONGEST_REQUEST = 1 << 20
 STANDARD_ERROR = 2
+LONGEST_LOAD_SECONDS, SLICE_SECONDS = 60.0, 0.25
+# What is told of a fork: that it has begun, with its id, and that it has ended, with its exit code.
+TOLD, BEGUN, ENDED = struct.Struct("ci"), b"b", b"e"
 
 
 @dataclass(frozen=True)
@@ -56,24 +59,24 @@ class Request:
 
 
 class Forked:
-    """A process that a nursery has started, to be used like the `subprocess.Popen` that it stands for."""
+    """A process that a nursery has started, with what is used of the `subprocess.Popen` that it stands for."""
 
     def __init__(self, told: int, stdout: IO[bytes] | None) -> None:
         os.set_blocking(told, False)
         self.stdout = stdout
         self.returncode: int | None = None
-        self._told = told
-        weakref.finalize(self, os.close, told)
+        self._told, self._deaf = told, weakref.finalize(self, os.close, told)
         self._pid = 0
         self._lock = threading.Lock()
 
     @property
     def pid(self) -> int:
-        """Return its id, after waiting for the nursery to load it."""
-        while not self._pid and self.returncode is None:
-            self._listen(None)
+        """Return its id, which comes when the nursery has loaded it."""
+        latest = time.monotonic() + LONGEST_LOAD_SECONDS
+        while not self._pid and self.returncode is None and time.monotonic() < latest:
+            self._listen(SLICE_SECONDS)
         if not self._pid:
-            raise ProcessLookupError("it ended before it began")
+            raise ProcessLookupError("it has not begun")
         return self._pid
 
     def poll(self) -> int | None:
@@ -81,18 +84,25 @@ class Forked:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        latest = None if timeout is None else time.monotonic() + timeout
-        while self.returncode is None:
-            left = None if latest is None else latest - time.monotonic()
-            if left is not None and left <= 0:
+        latest = float("inf") if timeout is None else time.monotonic() + timeout
+        while True:
+            self._listen(min(SLICE_SECONDS, max(0.0, latest - time.monotonic())))
+            if self.returncode is not None:
+                return self.returncode
+            if time.monotonic() >= latest:
                 raise subprocess.TimeoutExpired("a fork", timeout or 0)
-            self._listen(left)
-        return self.returncode
 
     def send_signal(self, number: int) -> None:
-        if self.poll() is None:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+        """Send a signal; what has not begun ends without one, because nobody listens to it any more."""
+        if self.poll() is not None:
+            return
+        with self._lock:
+            if self._pid:
+                with suppress(ProcessLookupError):
+                    os.kill(self._pid, number)
+            else:
+                self.returncode = -number
+                self._deaf()
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
@@ -105,20 +115,24 @@ class Forked:
         self.wait()
         return output, None
 
-    def _listen(self, seconds: float | None) -> None:
-        """Take in what the nursery tells within so many seconds: the id, later the exit code."""
-        hearing = select.poll()
-        hearing.register(self._told, select.POLLIN)
-        if self.returncode is not None or not hearing.poll(None if seconds is None else seconds * 1000):
-            return
-        with self._lock, suppress(BlockingIOError):  # another thread may have read it
-            told = os.read(self._told, struct.calcsize("i"))
-            if not told:
-                self.returncode = -signal.SIGTERM  # the nursery is gone, and with it what it had started
-            elif not self._pid:
-                (self._pid,) = struct.unpack("i", told)
-            else:
-                (self.returncode,) = struct.unpack("i", told)
+    def _listen(self, seconds: float) -> None:
+        """Take in all that is told, after waiting so long for it at most; another thread may do the same."""
+        if self.returncode is None:
+            hearing = select.poll()
+            hearing.register(self._told, select.POLLIN)
+            hearing.poll(seconds * 1000)
+        with self._lock:
+            while self.returncode is None:
+                try:
+                    told = os.read(self._told, TOLD.size)
+                except BlockingIOError:
+                    return
+                # The end means that both are gone: the nursery, and with it what it had started.
+                kind, number = TOLD.unpack(told) if told else (ENDED, -signal.SIGTERM)
+                if kind == BEGUN:
+                    self._pid = number
+                else:
+                    self.returncode = number
 
 
 @dataclass
@@ -135,22 +149,25 @@ class Nursery:
     def fork(self, request: Request, output: int | IO[bytes], control: socket.socket | None = None) -> Forked:
         """Start a program whose output goes to a file, or into a pipe that can be read from the result.
 
-        Raises an OSError when this nursery has ended.
+        Raises a ConnectionError when this nursery has ended.
         """
         heard, told = os.pipe()
         reading, writing = os.pipe() if output == subprocess.PIPE else (-1, _descriptor(output))
-        descriptors = [told, writing, *([control.fileno()] if control else [])]
+        asked = os.memfd_create("request")  # surroundings may be longer than a message
+        with os.fdopen(os.dup(asked), "w") as file:
+            json.dump(asdict(request), file)
+        descriptors = [told, writing, asked, *([control.fileno()] if control else [])]
         try:
-            socket.send_fds(self.control, [json.dumps(asdict(request)).encode()], descriptors)
-        except OSError:
+            socket.send_fds(self.control, [b"fork"], descriptors)
+        except OSError as failure:
             for descriptor in {heard, reading} - {-1}:
                 os.close(descriptor)
-            self.process.wait()
+            if isinstance(failure, ConnectionError):
+                self.process.wait()
             raise
         finally:
-            os.close(told)
-            if writing != output:
-                os.close(writing)
+            for descriptor in {told, writing, asked} - {output}:
+                os.close(descriptor)
         return Forked(heard, os.fdopen(reading, "rb") if reading >= 0 else None)
 
 
@@ -166,13 +183,19 @@ class Nurseries:
         with self.lock:
             try:
                 return self._of(request.module).fork(request, output)
-            except OSError:  # it was killed a moment ago; the next one is new
+            except ConnectionError:  # it was killed a moment ago; the next one is new
                 return self._of(request.module).fork(request, output)
 
     def prepare(self) -> None:
         """Begin to load what is shared, so that it is there when the first part is started."""
         with self.lock:
             self._of("")
+
+    def close(self) -> None:
+        """Let all of them end, and with them what they have started."""
+        with self.lock:
+            for nursery in self.running.values():
+                nursery.control.close()
 
     def _of(self, module: str) -> Nursery:
         known = self.running.get(module)
@@ -187,12 +210,13 @@ class Nurseries:
         return self.running[module]
 
     def _begin(self, module: str, words: list[str], control: socket.socket) -> subprocess.Popen[bytes] | Forked:
+        environment = {**os.environ, ROOM: "." * ROOM_BYTES}
         if module:
-            request = Request(words, dict(os.environ), signal.SIGTERM)
+            request = Request(words, environment, signal.SIGTERM)
             return self._of("").fork(request, STANDARD_ERROR, control)
         return subprocess.Popen(
             words,
-            env={**os.environ, ROOM: "." * ROOM_BYTES},
+            env=environment,
             stdin=control.fileno(),
             stdout=subprocess.DEVNULL,
             start_new_session=True,
@@ -200,6 +224,7 @@ class Nurseries:
 
 
 NURSERIES = Nurseries()
+atexit.register(NURSERIES.close)
 
 
 def can_fork(words: Sequence[str]) -> bool:
@@ -227,7 +252,7 @@ def main() -> None:
     """Load what is named, then fork on request; a fork goes on from here as the program that was asked for."""
     began = time.time()
     for name in sys.argv[1:]:
-        with suppress(Exception):  # it fails again, and tells, in the fork
+        with suppress(Exception, SystemExit):  # it fails again, and tells, in the fork
             import_module(name)
             if name.endswith(".__main__"):
                 del sys.modules[name]
@@ -258,22 +283,22 @@ def serve() -> Request | None:
             _reap(telling)
         if control.fileno() not in ready:
             continue
-        message, descriptors, _, _ = socket.recv_fds(control, LONGEST_REQUEST, 3)
+        message, descriptors, _, _ = socket.recv_fds(control, 16, 4)
         if not message:
             return None
-        told, output, *further = descriptors
-        process = os.fork()
-        if not process:
+        parent, process = os.getpid(), -1
+        with suppress(OSError):  # the machine has no room for another process; who asked hears of its end
+            process = os.fork()
+        if process == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             control.close()
             for descriptor in (woken, waking, *telling.values()):
                 os.close(descriptor)
-            request = Request(**json.loads(message))
-            become(request, told, output, *further)
-            return request
-        telling[process] = told
-        for descriptor in (output, *further):
+            return become(parent, *descriptors)
+        if process > 0:
+            telling[process] = descriptors.pop(0)
+        for descriptor in descriptors:
             os.close(descriptor)
 
 
@@ -286,26 +311,34 @@ def _reap(telling: dict[int, int]) -> None:
                 return
             told = telling.pop(process)
             with suppress(OSError):
-                os.write(told, struct.pack("i", os.waitstatus_to_exitcode(status)))
+                os.write(told, TOLD.pack(ENDED, os.waitstatus_to_exitcode(status)))
             os.close(told)
 
 
-def become(request: Request, told: int, output: int, source: int | None = None) -> None:
-    """Take a session, surroundings, words and files of one's own, as a program that is started anew has them."""
+def become(parent: int, told: int, output: int, asked: int, source: int | None = None) -> Request:
+    """Take a session, surroundings, words and files of one's own, as a program that is started anew has them.
+
+    `told` stays open as long as this process lives, so that its end is seen also when the nursery ends before it.
+    """
+    os.lseek(asked, 0, os.SEEK_SET)
+    with os.fdopen(asked) as file:
+        request = Request(**json.load(file))
     os.setsid()
     die_with_parent(request.stop_signal)
-    with suppress(OSError):
-        os.write(told, struct.pack("i", os.getpid()))
+    if os.getppid() != parent:
+        raise SystemExit("the nursery is gone")
+    os.write(told, TOLD.pack(BEGUN, os.getpid()))
     source = os.open(os.devnull, os.O_RDONLY) if source is None else source
     for descriptor, place in ((source, 0), (output, 1), (output, 2)):
         os.dup2(descriptor, place)
-    for descriptor in (told, output, source):
+    for descriptor in (output, source):
         os.close(descriptor)
-    os.environ.clear()  # copies them out of the memory that is written to below
-    os.environ.update(request.environment)
+    os.environ.clear()
+    os.environ.update(request.environment)  # copied out of the memory that is written to below
     time.tzset()
     sys.argv = [sys.argv[0], *request.words[3:]]
     _show(request)
+    return request
 
 
 def _show(request: Request) -> None:
@@ -322,9 +355,12 @@ def changed_since(moment: float) -> bool:
     """Tell whether the source of anything that is loaded was changed, so that it has to be loaded anew."""
     for module in list(sys.modules.values()):
         source = getattr(module, "__file__", None)
-        with suppress(OSError):
-            if source and Path(source).stat().st_mtime > moment:
+        try:
+            # Not the time of its content, which copying tools set back.
+            if source and Path(source).stat().st_ctime > moment:
                 return True
+        except OSError:
+            return True
     return False
 
 

@@ -94,9 +94,13 @@ def _bound(port: int) -> socket.socket:
 
 
 def launch(program: Program, output: int | IO[bytes] | None) -> Process:
-    """Start the program in its own session; on Linux it stops when the calling thread or, of a part, process ends."""
+    """Start the program in its own session.
+
+    On Linux it stops when the calling thread ends, or, if it is a part of Praxis, when this process does.
+    """
     environment = {**os.environ, **program.environment}
-    if output is not None and can_fork(program.arguments):
+    plain = not program.account and not program.directory
+    if output is not None and plain and can_fork(program.arguments):
         return NURSERIES.fork(Request(program.arguments, environment, program.stop_signal), output)
     return subprocess.Popen(
         list(program.arguments),

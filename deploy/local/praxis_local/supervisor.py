@@ -46,7 +46,7 @@ class Child:
 
 
 class Supervisor:
-    """Owns the children; one thread must start and watch them, because the kernel ties them to it."""
+    """Owns the children; one thread must start and watch them, because the kernel ties servers to it."""
 
     def __init__(self, logs: Path, terminal: Callable[[str, str], None], *, verbose: bool = False) -> None:
         self.logs = logs

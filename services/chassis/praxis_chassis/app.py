@@ -175,10 +175,13 @@ def migrate(runtime: Runtime) -> None:
 
 
 def _reason(refusal: BaseException | None) -> str:
-    """Return what PostgreSQL says, except about data: there its words name values (SQLSTATE classes 22 and 23)."""
-    state = getattr(refusal, "sqlstate", None) or ""
-    kind = f"{type(refusal).__name__} {state}".strip()
-    return kind if state[:2] in {"22", "23"} else f"{str(refusal).splitlines()[0]} ({kind})"
+    """Return what PostgreSQL says; of data (SQLSTATE 22 and 23) only the place, because the words name values."""
+    state, diagnosis = getattr(refusal, "sqlstate", None) or "", getattr(refusal, "diag", None)
+    words = next(iter(str(refusal).splitlines()), "")
+    if state[:2] in {"22", "23"}:
+        places = (getattr(diagnosis, name, None) for name in ("table_name", "column_name", "constraint_name"))
+        words = " ".join(filter(None, places))
+    return f"{words} ({type(refusal).__name__} {state})".strip()
 
 
 def check(runtime: Runtime) -> int:
