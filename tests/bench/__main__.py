@@ -27,7 +27,7 @@ from tests.bench.stage import opened
 from praxis_local.processes import free_port
 
 FULL = Effort(rounds=5, seconds=3.0, patients=200_000, days=4, calendars=32)
-QUICK = Effort(rounds=1, seconds=0.5, patients=2_000, days=1, calendars=4)
+QUICK = Effort(rounds=1, seconds=0.5, patients=500, days=1, calendars=4)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ UNRELATED_OK = 0.999
 # Services whose part of the view of a patient is left out, with a warning, while they are gone.
 IN_VIEW = {"patients", "scheduling", "billing"}
 # A service that is back soon is waited for and missed by nobody; the launcher's pauses grow with every death.
-ROUNDS, WATCH_SECONDS = 6, 6.0
+ROUNDS, WATCH_SECONDS = 4, 3.0
 
 
 def kill_and_watch(house: House, load: Load, victim: str) -> bool:
