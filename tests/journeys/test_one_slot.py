@@ -49,8 +49,8 @@ class Race:
         while True:
             try:
                 answer = client.post("/v1/appointments", json=self.body, headers=headers)
-            except httpx.RemoteProtocolError:  # the kept connection was just closed; the key makes it safe to ask again
-                continue
+            except (httpx.RemoteProtocolError, httpx.ReadError):
+                continue  # the server or another caller's thread just closed it; the key makes it safe to ask again
             if answer.status_code not in {503, 504} or time.monotonic() > until:
                 return answer
             with self.lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -10,10 +11,18 @@ from praxis_chassis.context import context_of
 
 
 def next_number(session: Session, name: str, start: int = 1) -> int:
-    """Return the next number of a series; the row stays locked until the transaction ends, so nothing is skipped."""
-    table = tables.numbers
-    first = insert(table).values(tenant_id=context_of(session).tenant, name=name, last=start)
-    taken = first.on_conflict_do_update(
-        index_elements=[table.c.tenant_id, table.c.name], set_={"last": table.c.last + 1}
-    ).returning(table.c.last)
+    """Return the next number of a series; others wait for theirs until the transaction ends, so nothing is skipped.
+
+    They are served in the order in which they came, which the lock is for: of those who wait at the row alone, all try
+    anew whenever somebody is through, and one may lose every time.
+    """
+    table, tenant = tables.numbers, context_of(session).tenant
+    turn = func.pg_advisory_xact_lock(func.hashtextextended(f"{name} of {tenant}", 0)).table_valued("turn")
+    first = select(literal(tenant), literal(name), literal(start)).select_from(turn)
+    taken = (
+        insert(table)
+        .from_select([table.c.tenant_id, table.c.name, table.c.last], first)
+        .on_conflict_do_update(index_elements=[table.c.tenant_id, table.c.name], set_={"last": table.c.last + 1})
+        .returning(table.c.last)
+    )
     return int(session.execute(taken).scalar_one())
